@@ -1,0 +1,126 @@
+/** Every call there is between the host (or the CLI), the two children and the panels, on one page. */
+import type { Manifest, NextToken } from './trace.ts';
+import type { SitesReport } from './site.ts';
+
+/** Raised whenever a request or result below changes; the first message of every child is its version. */
+export const apiVersion = 1;
+
+export interface Hello {
+  readonly apiVersion: number;
+  readonly role: 'runner' | 'analysis';
+  readonly pid: number;
+  readonly versions: { readonly node: string; readonly v8: string; readonly onnxruntime?: string; readonly webgpu?: string };
+}
+
+/** Phases of a long call, in order; `done` of `total` where it counts. */
+export interface Progress {
+  readonly phase: 'open' | 'session' | 'run' | 'statistics' | 'write';
+  readonly done?: number;
+  readonly total?: number;
+}
+
+export type Prompt =
+  | { readonly kind: 'text'; readonly text: string }
+  | { readonly kind: 'ids'; readonly ids: readonly number[] }
+  /** A safetensors file whose tensors are named as the graph's inputs, optionally with the prefix `in.`. */
+  | { readonly kind: 'tensors'; readonly file: string };
+
+export interface TraceRequest {
+  /** Absolute path of an .onnx file or of a model folder. */
+  readonly model: string;
+  readonly prompt: Prompt;
+  /** Absolute path of the trace to publish. */
+  readonly out: string;
+  readonly keep?: { readonly pattern?: boolean; readonly z?: boolean; readonly resid?: boolean };
+  readonly dtype?: 'auto' | 'fp16' | 'fp32';
+}
+
+/** What the runner leaves for analysis: two temporary files beside `out`, and what it knows. See engine/trace/capture.ts. */
+export interface Captured { readonly out: string; readonly part: string }
+
+export interface RunnerApi {
+  /** Recognises sites without running anything. */
+  sites(request: { readonly model: string }): SitesReport;
+  /** Opens, instruments, runs, and writes the capture. Reports `Progress`. */
+  capture(request: TraceRequest): Captured;
+}
+
+/** A head of an open trace. */
+export interface HeadRef { readonly trace: string; readonly site: string; readonly batch: number; readonly head: number }
+
+export interface TileRequest extends HeadRef {
+  /** Half-open ranges of queries and keys. */
+  readonly rows: readonly [number, number];
+  readonly cols: readonly [number, number];
+  /** Size of the picture: cells are pooled (by `reduce`) to at most this many rows and columns. */
+  readonly height: number;
+  readonly width: number;
+  readonly of: 'prob' | 'score';
+  readonly reduce: 'mean' | 'max';
+}
+/** `data` is row-major [height, width]; NaN where no query sees a key of the cell (masked). */
+export interface Tile { readonly rows: readonly [number, number]; readonly cols: readonly [number, number]; readonly height: number; readonly width: number; readonly data: Float32Array }
+
+export interface OpenTrace {
+  /** Id for later calls. */
+  readonly trace: string;
+  readonly file: string;
+  readonly bytes: number;
+  readonly manifest: Manifest;
+}
+/** Thumbnails of one site: row-major [batch, head, 32, 32]; with fewer than 32 tokens only the first `min(T, 32)` bins hold anything. */
+export interface Thumbnails { readonly site: string; readonly batch: number; readonly heads: number; readonly size: 32; readonly data: Float32Array }
+
+export interface HeadRows {
+  /** Per real query: lse, entropy (nats), max, max key; per key: received mass. */
+  readonly entropy: Float32Array; readonly max: Float32Array; readonly maxKey: Int32Array; readonly received: Float32Array;
+}
+
+export interface AnalysisApi {
+  /** Completes statistics, parity, metrics and verdicts of a capture and publishes it atomically. Reports `Progress`. */
+  complete(request: Captured): { readonly file: string; readonly manifest: Manifest };
+  /** Removes what a dead or cancelled runner left behind. */
+  discard(request: { readonly out: string }): void;
+  open(request: { readonly file: string }): OpenTrace;
+  close(request: { readonly trace: string }): void;
+  tile(request: TileRequest): Tile;
+  thumbnails(request: { readonly trace: string; readonly site: string }): Thumbnails;
+  rows(request: HeadRef): HeadRows;
+  /** Writes what `attnscope map` writes. */
+  exportMap(request: HeadRef & { readonly out: string }): void;
+  /** What this process can compute on; runs a WGSL kernel to know. */
+  device(request: Record<string, never>): { readonly webgpu: string | null; readonly why?: string };
+}
+
+/** What a trace panel may ask of the analysis process (forwarded by name), and of the host. */
+export type PanelAnalysis = Pick<AnalysisApi, 'tile' | 'thumbnails' | 'rows'>;
+export interface PanelHost {
+  /** First call of a panel: what it shows. */
+  state(request: Record<string, never>): TracePanelState;
+  /** Opens the Python source of a site in the editor beside. */
+  revealSource(request: { readonly site: string }): void;
+  retrace(request: Record<string, never>): void;
+  restartEngine(request: Record<string, never>): void;
+  /** Saves what the panel drew (PNG bytes) where the user chooses. */
+  saveImage(request: { readonly name: string; readonly png: Uint8Array }): void;
+}
+export type PanelApi = PanelAnalysis & PanelHost;
+
+/** What the host tells a panel without being asked. */
+export interface PanelEvents {
+  /** Something in the state changed: pull it again. */
+  changed(request: Record<string, never>): void;
+  /** Show this head (a link from a hover, a lens, a verdict). */
+  reveal(request: { readonly site: string; readonly head: number; readonly batch: number }): void;
+}
+
+export interface TracePanelState {
+  readonly open: OpenTrace;
+  /** The model file changed since this trace was made; a sentence, or undefined. */
+  readonly stale?: string;
+  /** The head to show first when the panel was opened by a link. */
+  readonly reveal?: { readonly site: string; readonly head: number; readonly batch: number };
+  /** Sites whose Python source is known, so that the panel can offer the jump: site → `model.py:41`. */
+  readonly sources: Readonly<Record<string, string>>;
+}
+export type { NextToken };

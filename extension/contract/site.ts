@@ -1,0 +1,97 @@
+/** An attention site as everybody outside the engine sees it: the JSON of `attnscope sites --json` and of the trace manifest. */
+
+export type SiteKind = 'self' | 'cross';
+export type SiteForm = 'dense' | 'window' | 'reduced' | 'linear';
+export type CaptureWay = 'graph' | 'recomputed' | 'softmax-only';
+export type SourceLevel = 'stack-trace' | 'class-hierarchy' | 'node-path' | 'initializer' | 'none';
+
+export interface MaskShape {
+  readonly causal: boolean;
+  /** Keys visible to the left including the query itself, or [left, right]; null: no window. */
+  readonly window: number | readonly [number, number] | null;
+  /** A key-padding mask from the model's inputs takes part. */
+  readonly padding: boolean;
+  /** An additive bias beyond masking (ALiBi, relative positions) takes part. */
+  readonly additive: boolean;
+}
+
+export interface SiteSource {
+  /** Dotted module path in the user's model, as `model.layers.0.self_attn`. */
+  readonly module: string | null;
+  readonly class: string | null;
+  /** As the exporter wrote it: the exporting machine's path. */
+  readonly file: string | null;
+  /** 1-based line in `file`. */
+  readonly line: number | null;
+  readonly level: SourceLevel;
+}
+
+/** Numbers that the graph leaves open (dynamic) are null, and filled in a trace. */
+export interface Site {
+  /** `blocks.10.attn`, `vision.blocks.3.attn`, `decoder.blocks.0.cross_attn`, … */
+  readonly name: string;
+  /** `main`, or `encoder`, `decoder`, `vision`, `text`, `audio`. */
+  readonly stack: string;
+  readonly layer: number;
+  readonly kind: SiteKind;
+  readonly form: SiteForm;
+  readonly heads: number | null;
+  readonly kvHeads: number | null;
+  readonly headDim: number | null;
+  readonly valueDim: number | null;
+  readonly mask: MaskShape;
+  readonly scale: number | null;
+  readonly softcap: number | null;
+  readonly sinkLogit: boolean;
+  readonly operator: string;
+  readonly node: string;
+  readonly capture: CaptureWay;
+  /** Names of values in the original graph, for people. */
+  readonly taps: { readonly q: string | null; readonly k: string | null; readonly v: string | null; readonly probs: string | null; readonly out: string | null };
+  readonly source: SiteSource;
+}
+
+export interface RefusedSite { readonly node: string; readonly operator: string; readonly reason: string }
+
+export interface ModelInfo {
+  /** File name, without folder. */
+  readonly file: string;
+  /** SHA-256 of the file without the bytes of its initializers. */
+  readonly graphHash: string;
+  readonly bytes: number;
+  /** ISO 8601. */
+  readonly modified: string;
+  readonly opsets: Readonly<Record<string, number>>;
+  readonly producer: string;
+  readonly nodes: number;
+  /** SHA-256 of the whole model (file and external data), in traces only. */
+  readonly sha256?: string;
+}
+
+export interface SitesReport {
+  readonly formatVersion: 1;
+  readonly model: ModelInfo;
+  readonly sites: readonly Site[];
+  readonly refused: readonly RefusedSite[];
+  /** When there are no sites: a sentence that says what was looked at. */
+  readonly looked?: string;
+}
+
+/** `blocks.10.attn` and head 3 → `L10H3`; other stacks `vision.L10H3`, `decoder.cross.L10H3`; a second attention in a block `L10.2H3`. */
+export function headLabel(site: Pick<Site, 'name' | 'stack' | 'layer' | 'kind'>, head: number): string {
+  return `${siteLabel(site)}H${head}`;
+}
+
+export function siteLabel(site: Pick<Site, 'name' | 'stack' | 'layer' | 'kind'>): string {
+  const stack = site.stack === 'main' ? '' : `${site.stack}.`;
+  const cross = site.kind === 'cross' ? 'cross.' : '';
+  const nth = /attn\.(\d+)$/.exec(site.name)?.[1];
+  return `${stack}${cross}L${site.layer}${nth ? `.${nth}` : ''}`;
+}
+
+/** Reads `L3H1`, `l3.h1`, `3.1`, `layer 3 head 1`, `vision.L3H1`, `decoder.cross.L3H1`, `L3.2H1`. Undefined when it is none of these. */
+export function parseHead(text: string): { readonly stack: string; readonly kind: SiteKind; readonly layer: number; readonly nth: number; readonly head: number } | undefined {
+  const m = /^\s*(?:(encoder|decoder|vision|text|audio)\.)?(cross\.)?(?:l(?:ayer)?\s*(\d+)(?:\.(\d+))?[\s.,]*h(?:ead)?\s*(\d+)|(\d+)\s*[.,/ ]\s*(\d+))\s*$/i.exec(text);
+  if (!m) return undefined;
+  return { stack: m[1]?.toLowerCase() ?? 'main', kind: m[2] ? 'cross' : 'self', layer: Number(m[3] ?? m[6]), nth: Number(m[4] ?? 0), head: Number(m[5] ?? m[7]) };
+}

@@ -1,0 +1,57 @@
+/** What a recogniser found: the site for people, and where in the graph its parts can be read. Types only. */
+import type { RefusedSite, Site } from '../../contract/site.ts';
+import type { Graph, Node } from '../onnx/model.ts';
+
+/** How [batch, position, head, dim] lies in a value, outermost first; parentheses merge axes (einops). `t` layouts of k are already transposed. */
+export type Layout = 'b h s d' | 'b s h d' | 'b h d s' | 'b s (h d)' | '(b h) s d' | '(b h) d s' | 'h s d' | 'h d s' | 's h d' | 's (h d)' | 'b s d' | 'b d s';
+
+export interface Operand {
+  /** Name of the value in the graph, before score scaling and before key/value heads are repeated. */
+  readonly value: string;
+  readonly layout: Layout;
+  /** Needed where the layout merges heads. */
+  readonly heads: number | null;
+  /** Part of the last axis that is this operand (packed projections). */
+  readonly slice?: readonly [start: number, end: number];
+}
+
+/** A scalar that multiplies (power 1) or divides (power −1) the scores; a value that the graph computes is tapped at run time. */
+export type ScaleFactor = { readonly constant: number; readonly power: 1 | -1 } | { readonly value: string; readonly power: 1 | -1 };
+
+/** Something that takes part in masking: added to the scores, or booleans that keep (true = visible) or drop (true = hidden) cells. Broadcastable to [b, h, q, k]. */
+export interface MaskTerm { readonly value: string; readonly as: 'add' | 'keep' | 'drop' }
+
+export interface SitePlan {
+  readonly site: Site;
+  readonly q: Operand;
+  readonly k: Operand;
+  readonly v: Operand;
+  /** The site's own output before W_O. */
+  readonly out: Operand;
+  readonly scale: readonly ScaleFactor[];
+  /** Softcap value applied to scaled scores; 0 none. */
+  readonly softcap: number;
+  readonly masks: readonly MaskTerm[];
+  /** A rule the operator itself applies, beyond `masks`. `offset`: 0 (top-left), or the length of the past (keys − queries). */
+  readonly rule: { readonly causal: boolean; readonly offset: 'zero' | 'past'; readonly window: readonly [number, number] | null };
+  /** Where probabilities exist: value that the softmax reads (after masks), value that it writes, their layout. */
+  readonly softmax?: { readonly scores: string; readonly probs: string; readonly layout: 'b h q k' | '(b h) q k' | 'h q k' | 'b q k' };
+  /** All nodes of the match; the match that covers most wins. */
+  readonly nodes: readonly Node[];
+}
+
+/** A graph pattern: claims a node, then opens what surrounds it. One file each in patterns/. */
+export interface Pattern {
+  readonly id: string;
+  readonly title: string;
+  match(node: Node, view: GraphView): SitePlan | RefusedSite | undefined;
+}
+
+/** The graph with its lookups. */
+export interface GraphView {
+  readonly graph: Graph;
+  producer(value: string): Node | undefined;
+  consumers(value: string): readonly Node[];
+  /** The numbers of a constant of at most 4,096 elements (initializer, Constant, or folded from these); undefined otherwise. */
+  constant(value: string): { readonly dims: readonly number[]; readonly data: readonly number[] } | undefined;
+}

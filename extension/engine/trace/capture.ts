@@ -1,0 +1,52 @@
+/**
+ * What the runner hands to analysis: a part file that already has the trace's layout (header space reserved, tensors behind it,
+ * nothing between), a side file with what is only needed to complete it, and this index as JSON beside them. Types only.
+ */
+import type { ModelInfo, Site } from '../../contract/site.ts';
+import type { Dtype, NextToken, TraceInput } from '../../contract/trace.ts';
+
+export interface StoredTensor { readonly dtype: Dtype; readonly shape: readonly number[]; /** Byte offset in its file. */ readonly offset: number; readonly length: number }
+
+export interface CaptureIndex {
+  readonly out: string;
+  readonly part: string;
+  readonly side: string;
+  /** Bytes kept free for the header at the start of `part`. */
+  readonly headerSpace: number;
+  /** hook_q, hook_k, hook_v, …, and stats.* of sites whose softmax is visible, in file order. */
+  readonly tensors: Readonly<Record<string, StoredTensor>>;
+  /** Names below refer to these. */
+  readonly sideTensors: Readonly<Record<string, StoredTensor>>;
+  readonly sites: readonly SiteCapture[];
+  readonly model: ModelInfo & { readonly path: string };
+  readonly input: TraceInput;
+  readonly next: readonly (readonly NextToken[])[];
+  readonly filledInputs: Readonly<Record<string, string>>;
+  readonly device: string;
+  readonly runtime: Readonly<Record<string, string>>;
+  readonly timesMs: Readonly<Record<string, number>>;
+  /** Asked for by the user: the pattern is kept although it can be recomputed. */
+  readonly keepPattern: boolean;
+}
+
+export interface SiteCapture {
+  /** Filled: no nulls left where the run shows the number. */
+  readonly site: Site;
+  /** Type of q, k, v as stored. */
+  readonly dtype: 'F32' | 'F16';
+  /** The operator's own rule; `offset` already a number. */
+  readonly rule: { readonly causal: boolean; readonly offset: number; readonly window: readonly [number, number] | null };
+  readonly softcap: number;
+  /** Mask terms as the graph computed them, side tensors, broadcastable to [batch, head, query, key]; the same name where sites share one. */
+  readonly masks: readonly { readonly tensor: string; readonly as: 'add' | 'keep' | 'drop' }[];
+  /** Statistics came from the graph: stats.* are in `tensors`. */
+  readonly statistics: 'graph' | 'missing';
+  /** Query rows whose own values were kept for parity, ascending; at least 64 or all, first and last real ones among them. */
+  readonly rows: readonly number[];
+  /** Side tensor [batch, head, rows, key] float32 with the graph's own probabilities of these rows. */
+  readonly ownPattern?: string;
+  /** Side tensor [batch, rows, head, valueDim] float32 with the site's own output of these rows. */
+  readonly ownOutput?: string;
+  /** Side tensor [batch, head, query, 2] float32: Σ_j p·(j − c) and Σ_j p·(j − c)², with c = keys/2; for distances. */
+  readonly moments?: string;
+}
