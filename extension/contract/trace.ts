@@ -28,6 +28,7 @@ export interface MaskRule {
   readonly causal: boolean;
   /** Key j is visible to query i only if j ≤ i + offset (when causal). */
   readonly offset: number;
+  /** Key j is visible to query i only if p−left ≤ j ≤ p+right with p = i + offset; −1 is unbounded on that side. */
   readonly window: readonly [left: number, right: number] | null;
   /** Name of a stored U8 tensor [batch, key], 1 = visible; null: all. */
   readonly keys: string | null;

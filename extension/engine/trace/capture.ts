@@ -1,6 +1,11 @@
 /**
  * What the runner hands to analysis: a part file that already has the trace's layout (header space reserved, tensors behind it,
  * nothing between), a side file with what is only needed to complete it, and this index as JSON beside them. Types only.
+ * Names of the files: `captureFiles(out)`; both are written by `PartWriter` (part-writer.ts), the index by `writeIndex`; completed by
+ * engine/main/complete.ts. Statistics that come from the graph mean, over real queries that see a key: `received` = column sums of the
+ * probabilities; `pooled` with R = min(queries, 32), C = min(keys, 32) bins, bin a owning rows ⌈aT/R⌉ … ⌈(a+1)T/R⌉−1: mean over the bin's
+ * real rows of the mass on the bin's keys (so that rows of the picture sum to 1), 0 in the bins beyond R, C. Padding and empty queries
+ * weigh nothing. Completion checks the sums, and computes afresh where they are wrong.
  */
 import type { ModelInfo, Site } from '../../contract/site.ts';
 import type { Dtype, NextToken, TraceInput } from '../../contract/trace.ts';
@@ -34,11 +39,13 @@ export interface SiteCapture {
   readonly site: Site;
   /** Type of q, k, v as stored. */
   readonly dtype: 'F32' | 'F16';
-  /** The operator's own rule; `offset` already a number. */
+  /** The operator's own rule; `offset` already a number. Window: keys p−left ≤ j ≤ p+right with p = query + offset; −1 is unbounded. */
   readonly rule: { readonly causal: boolean; readonly offset: number; readonly window: readonly [number, number] | null };
   readonly softcap: number;
   /** Mask terms as the graph computed them, side tensors, broadcastable to [batch, head, query, key]; the same name where sites share one. */
   readonly masks: readonly { readonly tensor: string; readonly as: 'add' | 'keep' | 'drop' }[];
+  /** Side tensor [head] float32: learned sink logits in the denominator, where `site.sinkLogit` and the statistics are missing. */
+  readonly sink?: string;
   /** Statistics came from the graph: stats.* are in `tensors`. */
   readonly statistics: 'graph' | 'missing';
   /** Query rows whose own values were kept for parity, ascending; at least 64 or all, first and last real ones among them. */
