@@ -1,6 +1,8 @@
 /** Builds everything into dist/: one bundle per room; native modules stay external; `--watch`, `--generate`. */
 import { build, context } from 'esbuild';
 import { cpSync, mkdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 
 const node = { bundle: true, platform: 'node', format: 'cjs', target: 'node20', sourcemap: true, logLevel: 'warning', loader: { '.node': 'empty' }, define: { 'import.meta.url': '__importMetaUrl' }, inject: ['extension/cjs-shim.js'] };
 const native = ['onnxruntime-node', 'webgpu'];
@@ -19,7 +21,17 @@ function copyAssets() {
   cpSync('shaders', 'dist/shaders', { recursive: true, filter: from => !from.endsWith('.md') });
 }
 
-if (process.argv.includes('--watch')) {
+/** Rewrites the generated parts of tracked files; `test/repo.test.ts` fails while any is stale. */
+async function generate() {
+  const outfile = join('node_modules', '.cache', 'attnscope-generate.mjs');
+  await build({ entryPoints: ['extension/host/manifest/generate.ts'], bundle: true, platform: 'node', format: 'esm', target: 'node20', outfile, logLevel: 'warning' });
+  const { generate: write } = await import(pathToFileURL(outfile).href);
+  for (const path of write(process.cwd())) console.log(`generated ${path}`);
+}
+
+if (process.argv.includes('--generate')) {
+  await generate();
+} else if (process.argv.includes('--watch')) {
   copyAssets();
   for (const o of options) await (await context(o)).watch();
 } else {

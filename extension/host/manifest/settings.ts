@@ -1,0 +1,35 @@
+/** Every setting there is, as the same `Param` that kernels use, with where it may be set. */
+import type { Param, Values } from '../../contract/params.ts';
+
+export type Setting = Param & {
+  /** VS Code's scope; `machine-overridable` for what names a place on this machine. */
+  readonly scope: 'window' | 'resource' | 'machine-overridable';
+  /** Its value from a workspace that is not trusted is not used. */
+  readonly restricted?: true;
+};
+
+export const settings = {
+  'attnscope.engine.node': {
+    kind: 'text', default: '', scope: 'machine-overridable', restricted: true,
+    label: 'Node.js for the engine',
+    help: 'Path of the Node.js (20.19 or newer) that the engine runs on. Empty: the one that comes with AttnScope. Takes effect with **AttnScope: Restart Engine**.',
+  },
+  'attnscope.traceFolder': {
+    kind: 'text', default: '', scope: 'machine-overridable', restricted: true,
+    label: 'Folder for traces',
+    help: 'Absolute path of the folder that new traces are written to. Empty: the workspace\'s own storage, outside of its files.',
+  },
+  'attnscope.storedType': {
+    kind: 'choice', default: 'auto', options: ['auto', 'fp32', 'fp16'], scope: 'window',
+    label: 'Type of stored queries, keys and values',
+    help: '`auto` stores float32 up to 1 GB a trace, then float16. Parity is always computed from the stored values.',
+  },
+  'attnscope.codeLens': {
+    kind: 'flag', default: true, scope: 'window',
+    label: 'Lenses over attention classes',
+    help: 'Shows **Trace Attention**, and afterwards what was measured, over attention classes in Python.',
+  },
+} as const satisfies Readonly<Record<`attnscope.${string}`, Setting>>;
+
+export type Settings = Values<typeof settings>;
+export type SettingId = keyof Settings;
