@@ -47,9 +47,31 @@ export interface Graph {
   readonly values: ReadonlyMap<string, ValueInfo>;
 }
 
+/** Bytes of the file as they were when it was opened. `holes` are payloads of big tensors that were never read. */
+export interface Document {
+  readonly size: number;
+  /** Bytes [start, end) of the file; throws where a hole lies inside. */
+  bytes(start: number, end: number): Uint8Array;
+  /** Calls `visit` for every field of the message that fills [start, end). */
+  scan(start: number, end: number, visit: (field: Field) => void): void;
+  /** Ascending [start, end) ranges that were skipped. */
+  readonly holes: readonly (readonly [number, number])[];
+  /** How many bytes were read from the disk to open the model. */
+  readonly bytesRead: number;
+}
+/** One field of a protobuf message: [start, end) with its tag, the value from `at`. */
+export interface Field { readonly number: number; readonly wire: number; readonly start: number; readonly at: number; readonly end: number; /** Of a varint field. */ readonly value: number }
+
 export interface Model {
   /** Absolute path of the .onnx file. */
   readonly path: string;
+  /** The folder that onnxruntime must take external data from (`session.model_external_initializers_file_folder_path`). */
+  readonly dataFolder: string;
+  /** Files that hold weights outside the model file: location as written → absolute real path. */
+  readonly dataFiles: ReadonlyMap<string, string>;
+  /** SHA-256 (hex) of the file without the bytes of its initializers. */
+  readonly graphHash: string;
+  readonly document: Document;
   readonly bytes: number;
   readonly irVersion: number;
   readonly opsets: ReadonlyMap<string, number>;
@@ -58,14 +80,17 @@ export interface Model {
   readonly graph: Graph;
 }
 
-/** A node to add; `attributes` values are number (int), { float }, string, number[] (ints), or a tensor constant. */
+/** Value of an attribute of a new node: number is an int, number[] are ints. */
+export type NewAttribute = number | string | readonly number[] | { readonly float: number } | { readonly floats: readonly number[] } | { readonly tensor: NewTensor };
+
+/** A node to add. */
 export interface NewNode {
   readonly op: string;
   readonly domain?: string;
   readonly name: string;
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
-  readonly attributes?: Readonly<Record<string, number | { readonly float: number } | string | readonly number[]>>;
+  readonly attributes?: Readonly<Record<string, NewAttribute>>;
 }
 export interface NewTensor { readonly name: string; readonly type: number; readonly dims: readonly number[]; readonly data: Uint8Array }
 
@@ -77,4 +102,21 @@ export interface Edits {
   readonly outputs?: readonly ValueInfo[];
   /** Every reader of `from` (other than the new nodes) reads `to` instead; a graph output named `from` stays. */
   readonly rewire?: readonly { readonly from: string; readonly to: string }[];
+}
+
+/** Numbers known without running: row-major; integers and booleans are `int`. */
+export interface Constant { readonly dims: readonly number[]; readonly data: readonly number[]; readonly int: boolean }
+
+/** The graph with its lookups. */
+export interface GraphView {
+  readonly model: Model;
+  readonly graph: Graph;
+  producer(value: string): Node | undefined;
+  consumers(value: string): readonly Node[];
+  /** The numbers of a constant of at most 4,096 elements (initializer, Constant, or folded from these); undefined otherwise. */
+  constant(value: string): Constant | undefined;
+  /** The shape as far as it is known: of the file, or inferred from constants; undefined where not even the rank is. */
+  dims(value: string): readonly (number | undefined)[] | undefined;
+  /** The integers of a small 1-D value (a shape, axes), with undefined for those that only a run shows. */
+  integers(value: string): readonly (number | undefined)[] | undefined;
 }

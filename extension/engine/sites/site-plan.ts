@@ -1,6 +1,8 @@
 /** What a recogniser found: the site for people, and where in the graph its parts can be read. Types only. */
 import type { RefusedSite, Site } from '../../contract/site.ts';
-import type { Graph, Node } from '../onnx/model.ts';
+import type { GraphView, Node } from '../onnx/model.ts';
+
+export type { GraphView };
 
 /** How [batch, position, head, dim] lies in a value, outermost first; parentheses merge axes (einops). `t` layouts of k are already transposed. */
 export type Layout = 'b h s d' | 'b s h d' | 'b h d s' | 'b s (h d)' | '(b h) s d' | '(b h) d s' | 'h s d' | 'h d s' | 's h d' | 's (h d)' | 'b s d' | 'b d s';
@@ -45,13 +47,4 @@ export interface Pattern {
   readonly id: string;
   readonly title: string;
   match(node: Node, view: GraphView): SitePlan | RefusedSite | undefined;
-}
-
-/** The graph with its lookups. */
-export interface GraphView {
-  readonly graph: Graph;
-  producer(value: string): Node | undefined;
-  consumers(value: string): readonly Node[];
-  /** The numbers of a constant of at most 4,096 elements (initializer, Constant, or folded from these); undefined otherwise. */
-  constant(value: string): { readonly dims: readonly number[]; readonly data: readonly number[] } | undefined;
 }

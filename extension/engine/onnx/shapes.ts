@@ -1,0 +1,156 @@
+/** Shapes of values that the file says nothing about, inferred operator by operator as far as constants reach. */
+import type { Node } from './model.ts';
+import { sliceIndices, type FoldContext } from './fold.ts';
+
+export type Dims = readonly (number | undefined)[];
+
+/** Shapes of the outputs of `node`; undefined entries where the rank is unknown. */
+export function inferDims(node: Node, context: FoldContext): readonly (Dims | undefined)[] {
+  const first = node.inputs[0] ? context.dims(node.inputs[0]) : undefined;
+  if (sameShape.has(node.op)) return node.outputs.map((_, i) => (i === 0 ? first : undefined));
+  if (node.domain !== '' && !anyDomain.has(node.op)) return [];
+  if (node.op === 'Split') return split(node, context, first);
+  return Object.hasOwn(singles, node.op) ? [singles[node.op](node, context, first)] : [];
+}
+
+/** One operator's outputs. */
+type Many = (node: Node, context: FoldContext, first: Dims | undefined) => readonly (Dims | undefined)[];
+/** An operator with one output. */
+type Single = (node: Node, context: FoldContext, first: Dims | undefined) => Dims | undefined;
+
+const anyDomain = new Set(['Attention', 'FusedMatMul']);
+const sameShape = new Set([
+  'Identity', 'Cast', 'Softmax', 'LogSoftmax', 'LayerNormalization', 'SimplifiedLayerNormalization', 'RMSNormalization', 'SkipLayerNormalization', 'SkipSimplifiedLayerNormalization',
+  'Relu', 'Tanh', 'Sigmoid', 'Erf', 'Gelu', 'FastGelu', 'BiasGelu', 'QuickGelu', 'Neg', 'Abs', 'Sqrt', 'Reciprocal', 'Exp', 'Log', 'Floor', 'Ceil', 'Not', 'IsNaN', 'IsInf', 'Sin', 'Cos', 'Dropout', 'Clip', 'Softplus',
+  'Trilu', 'CumSum', 'RotaryEmbedding', 'LeakyRelu', 'Elu', 'HardSwish', 'HardSigmoid', 'Mish', 'BatchNormalization', 'InstanceNormalization', 'GroupNormalization',
+]);
+const elementwise = ['Add', 'Sub', 'Mul', 'Div', 'Pow', 'Mod', 'Min', 'Max', 'And', 'Or', 'Xor', 'Equal', 'Less', 'Greater', 'LessOrEqual', 'GreaterOrEqual', 'Where', 'Sum', 'PRelu'];
+
+const int = (node: Node, name: string, otherwise: number): number => node.attributes.get(name)?.i ?? otherwise;
+const at = (axis: number, rank: number): number => (axis < 0 ? axis + rank : axis);
+const product = (dims: Dims): number | undefined => dims.reduce<number | undefined>((a, b) => (a === undefined || b === undefined ? undefined : a * b), 1);
+
+function integers(node: Node, context: FoldContext, input: number, attribute: string): readonly number[] | undefined {
+  const given = node.attributes.get(attribute)?.ints;
+  if (given) return given;
+  const folded = node.inputs[input] ? context.folded(node.inputs[input]) : undefined;
+  return folded?.data;
+}
+
+/** NumPy broadcasting; an unknown size stays unknown unless another input is larger than one. */
+export function broadcastDims(shapes: readonly (Dims | undefined)[]): Dims | undefined {
+  if (shapes.some(shape => !shape)) return undefined;
+  const all = shapes as Dims[], rank = Math.max(...all.map(shape => shape.length));
+  return Array.from({ length: rank }, (_, i) => {
+    const sizes = all.map(shape => (i - rank + shape.length < 0 ? 1 : shape[i - rank + shape.length]));
+    const large = sizes.find(size => size !== undefined && size !== 1);
+    return large ?? (sizes.includes(undefined) ? undefined : 1);
+  });
+}
+
+const reshape: Single = (node, context, first) => {
+  const target = node.inputs[1] ? context.folded(node.inputs[1]) : undefined;
+  if (!target) {
+    const length = node.inputs[1] ? context.dims(node.inputs[1]) : undefined;
+    return length?.length === 1 && length[0] !== undefined && length[0] < 16 ? new Array<undefined>(length[0]).fill(undefined) : undefined;
+  }
+  const dims: (number | undefined)[] = target.data.map((dim, i) => (Number.isNaN(dim) ? undefined : dim === 0 && !int(node, 'allowzero', 0) ? first?.[i] : dim));
+  const open = dims.indexOf(-1);
+  if (open >= 0) {
+    // As many open sizes in as out: they are the same ones (batch, positions), and the rest decides the −1.
+    const rest = dims.filter((_, i) => i !== open), known = (list: Dims): number[] => list.filter(dim => dim !== undefined);
+    const same = first && first.length - known(first).length === rest.length - known(rest).length;
+    const size = same ? product(known(first))! / product(known(rest))! : NaN;
+    dims[open] = Number.isInteger(size) ? size : undefined;
+  }
+  return dims;
+};
+
+const matmul: Single = (node, context, first) => {
+  let a = first, b = node.inputs[1] ? context.dims(node.inputs[1]) : undefined;
+  if (!a || !b || a.length < 2 || b.length < 2) return undefined;
+  const swap = (dims: Dims): Dims => [...dims.slice(0, -2), dims[dims.length - 1], dims[dims.length - 2]];
+  if (int(node, 'transA', 0)) a = swap(a);
+  if (int(node, 'transB', 0)) b = swap(b);
+  const batch = broadcastDims([a.slice(0, -2), b.slice(0, -2)]);
+  return batch && [...batch, a[a.length - 2], b[b.length - 1]];
+};
+
+const slice: Single = (node, context, first) => {
+  const starts = integers(node, context, 1, 'starts'), ends = integers(node, context, 2, 'ends');
+  const axes = integers(node, context, 3, 'axes') ?? starts?.map((_, i) => i), steps = integers(node, context, 4, 'steps');
+  if (!first || !axes) return first && first.map(() => undefined);
+  const dims = [...first];
+  axes.forEach((axis, i) => {
+    const on = at(axis, first.length), size = first[on], start = starts?.[i] ?? NaN, end = ends?.[i] ?? NaN, step = steps?.[i] ?? 1;
+    dims[on] = size === undefined || size > 1 << 20 || Number.isNaN(start + end + step) ? undefined : sliceIndices(size, start, end, step).length;
+  });
+  return dims;
+};
+
+const singles: Readonly<Record<string, Single>> = {
+  ...Object.fromEntries(elementwise.map(op => [op, (node: Node, context: FoldContext) => broadcastDims(node.inputs.map(input => context.dims(input)))])),
+  Reshape: reshape, MatMul: matmul, FusedMatMul: matmul, Slice: slice,
+  Constant: (node, context) => context.folded(node.outputs[0])?.dims ?? node.attributes.get('value')?.tensor?.dims,
+  Gemm: (node, context, first) => {
+    const b = context.dims(node.inputs[1]);
+    return [first?.[int(node, 'transA', 0) ? 1 : 0], b?.[int(node, 'transB', 0) ? 0 : 1]];
+  },
+  Transpose: (node, _, first) => first && (node.attributes.get('perm')?.ints ?? first.map((__, i) => first.length - 1 - i)).map(axis => first[axis]),
+  Unsqueeze: (node, context, first) => {
+    const axes = integers(node, context, 1, 'axes');
+    if (!first || !axes) return undefined;
+    const rank = first.length + axes.length, ones = new Set(axes.map(axis => at(axis, rank)));
+    let next = 0;
+    return Array.from({ length: rank }, (__, i) => (ones.has(i) ? 1 : first[next++]));
+  },
+  Squeeze: (node, context, first) => {
+    const axes = integers(node, context, 1, 'axes');
+    if (!first) return undefined;
+    if (!axes) return first.includes(undefined) ? undefined : first.filter(dim => dim !== 1);
+    const gone = new Set(axes.map(axis => at(axis, first.length)));
+    return first.filter((_, i) => !gone.has(i));
+  },
+  Concat: (node, context) => {
+    const shapes = node.inputs.map(input => context.dims(input)), known = shapes.find(shape => shape);
+    if (!known) return undefined;
+    const axis = at(int(node, 'axis', 0), known.length);
+    return known.map((_, i) => {
+      const sizes = shapes.map(shape => shape?.[i]);
+      return i === axis ? (sizes.includes(undefined) ? undefined : (sizes as number[]).reduce((a, b) => a + b, 0)) : sizes.find(size => size !== undefined);
+    });
+  },
+  Gather: (node, context, first) => {
+    const indices = context.dims(node.inputs[1]);
+    if (!first || !indices) return undefined;
+    const axis = at(int(node, 'axis', 0), first.length);
+    return [...first.slice(0, axis), ...indices, ...first.slice(axis + 1)];
+  },
+  Expand: (node, context, first) => {
+    const target = context.folded(node.inputs[1]);
+    return target && broadcastDims([first, target.data.map(dim => (Number.isNaN(dim) ? undefined : dim))]);
+  },
+  Tile: (node, context, first) => {
+    const repeats = context.folded(node.inputs[1]);
+    return first?.map((dim, i) => { const times = repeats?.data[i]; return dim === undefined || times === undefined || Number.isNaN(times) ? undefined : dim * times; });
+  },
+  Shape: (_, __, first) => [first?.length],
+  Range: (node, context) => context.folded(node.outputs[0])?.dims ?? [undefined],
+  ConstantOfShape: (node, context) => {
+    const dims = context.folded(node.inputs[0]), length = context.dims(node.inputs[0])?.[0];
+    return dims?.data.map(dim => (Number.isNaN(dim) ? undefined : dim)) ?? (length !== undefined && length < 16 ? new Array<undefined>(length).fill(undefined) : undefined);
+  },
+  // Opset 23 and later: rank and layout of Q; 3-D outputs have the width of all heads of V.
+  Attention: (node, context, first) => {
+    const v = context.dims(node.inputs[2]);
+    if (!first || node.domain !== '') return undefined;
+    return first.length === 4 ? [first[0], first[1], first[2], v?.[3]] : [first[0], first[1], undefined];
+  },
+};
+
+const split: Many = (node, context, first) => {
+  if (!first) return [];
+  const axis = at(int(node, 'axis', 0), first.length), sizes = integers(node, context, 1, 'split'), whole = first[axis];
+  const even = whole === undefined ? undefined : Math.ceil(whole / node.outputs.length);
+  return node.outputs.map((_, i) => first.map((dim, j) => (j !== axis ? dim : sizes ? sizes[i] : even)));
+};

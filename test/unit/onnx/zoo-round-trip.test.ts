@@ -1,0 +1,24 @@
+/** Skeletons of every zoo file: without edits onnxruntime computes the same bits as from the file itself. */
+import { expect, test } from 'vitest';
+import { openModel } from '../../../extension/engine/onnx/open.ts';
+import { writeSkeleton } from '../../../extension/engine/onnx/writer.ts';
+import { readReference, zooCases } from '../../zoo/cases.ts';
+import { runModel } from '../../zoo/session.ts';
+
+for (const zoo of zooCases()) {
+  test(`${zoo.architecture}/${zoo.export}: a skeleton computes the same bits as the file`, async () => {
+    const model = await openModel(zoo.file), reference = readReference(zoo.reference);
+    const [own, ours] = [await runModel(model, reference), await runModel(model, reference, {})];
+    expect(Object.keys(ours)).toEqual(Object.keys(own));
+    for (const [name, tensor] of Object.entries(own)) expect(Buffer.from(bytesOf(ours[name].data)).equals(Buffer.from(bytesOf(tensor.data))), name).toBe(true);
+    // The payload stays in the file: the skeleton is the file less what lies in the holes, and a place for each.
+    const payload = model.document.holes.reduce((sum, [start, end]) => sum + end - start, 0);
+    expect(writeSkeleton(model).length).toBeLessThan(model.bytes - payload + 160 * model.document.holes.length);
+    expect(payload).toBeGreaterThan(0);
+  });
+}
+
+function bytesOf(data: unknown): Uint8Array {
+  const view = data as Float32Array;
+  return new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+}
