@@ -21,22 +21,28 @@ export interface Operand {
 export type ScaleFactor = { readonly constant: number; readonly power: 1 | -1 } | { readonly value: string; readonly power: 1 | -1 };
 
 /** Something that takes part in masking: added to the scores, or booleans that keep (true = visible) or drop (true = hidden) cells. Broadcastable to [b, h, q, k]. */
-export interface MaskTerm { readonly value: string; readonly as: 'add' | 'keep' | 'drop' }
+export interface MaskTerm {
+  readonly value: string;
+  readonly as: 'add' | 'keep' | 'drop';
+  /** The first of three axes merges batch and heads: [(b h), q, k], to be split before it is broadcast. */
+  readonly merged?: true;
+}
 
 export interface SitePlan {
   readonly site: Site;
-  readonly q: Operand;
-  readonly k: Operand;
-  readonly v: Operand;
+  /** These four are undefined where `site.capture` is `softmax-only`. */
+  readonly q: Operand | undefined;
+  readonly k: Operand | undefined;
+  readonly v: Operand | undefined;
   /** The site's own output before W_O. */
-  readonly out: Operand;
+  readonly out: Operand | undefined;
   readonly scale: readonly ScaleFactor[];
   /** Softcap value applied to scaled scores; 0 none. */
   readonly softcap: number;
   readonly masks: readonly MaskTerm[];
   /** A rule the operator itself applies, beyond `masks`. `offset`: 0 (top-left), or the length of the past (keys − queries). */
   readonly rule: { readonly causal: boolean; readonly offset: 'zero' | 'past'; readonly window: readonly [number, number] | null };
-  /** Where probabilities exist: value that the softmax reads (after masks), value that it writes, their layout. */
+  /** Where probabilities exist: value that the softmax reads (after masks), value that it writes (behind a guard that turns rows of NaN into zeros, where there is one), their layout. */
   readonly softmax?: { readonly scores: string; readonly probs: string; readonly layout: 'b h q k' | '(b h) q k' | 'h q k' | 'b q k' };
   /** All nodes of the match; the match that covers most wins. */
   readonly nodes: readonly Node[];
