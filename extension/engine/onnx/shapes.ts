@@ -88,7 +88,17 @@ const slice: Single = (node, context, first) => {
   return dims;
 };
 
+const reduce: Single = (node, context, first) => {
+  const axes = integers(node, context, 1, 'axes'), keep = int(node, 'keepdims', 1) === 1;
+  if (!first || (!axes && node.inputs[1])) return undefined;
+  if (!axes?.length) return int(node, 'noop_with_empty_axes', 0) ? first : keep ? first.map(() => 1) : [];
+  const gone = new Set(axes.map(axis => at(axis, first.length)));
+  return keep ? first.map((dim, i) => (gone.has(i) ? 1 : dim)) : first.filter((_, i) => !gone.has(i));
+};
+const reductions = ['Mean', 'Sum', 'Max', 'Min', 'Prod', 'L1', 'L2', 'LogSum', 'LogSumExp', 'SumSquare'].map(name => `Reduce${name}`);
+
 const singles: Readonly<Record<string, Single>> = {
+  ...Object.fromEntries(reductions.map(op => [op, reduce])),
   ...Object.fromEntries(elementwise.map(op => [op, (node: Node, context: FoldContext) => broadcastDims(node.inputs.map(input => context.dims(input)))])),
   Reshape: reshape, MatMul: matmul, FusedMatMul: matmul, Slice: slice,
   Constant: (node, context) => context.folded(node.outputs[0])?.dims ?? node.attributes.get('value')?.tensor?.dims,
@@ -133,6 +143,11 @@ const singles: Readonly<Record<string, Single>> = {
   Tile: (node, context, first) => {
     const repeats = context.folded(node.inputs[1]);
     return first?.map((dim, i) => { const times = repeats?.data[i]; return dim === undefined || times === undefined || Number.isNaN(times) ? undefined : dim * times; });
+  },
+  Flatten: (node, _, first) => {
+    if (!first) return [undefined, undefined];
+    const axis = at(int(node, 'axis', 1), first.length);
+    return [product(first.slice(0, axis)), product(first.slice(axis))];
   },
   Shape: (_, __, first) => [first?.length],
   Range: (node, context) => context.folded(node.outputs[0])?.dims ?? [undefined],

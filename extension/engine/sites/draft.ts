@@ -1,0 +1,74 @@
+/** The parts of a site that every pattern fills the same way; names are given when all sites are known. */
+import type { CaptureWay, Site, SiteKind } from '../../contract/site.ts';
+import type { GraphView, Node } from '../onnx/model.ts';
+import { maskShape } from './masks.ts';
+import { sourceOf } from './names.ts';
+import type { Tracked } from './operands.ts';
+import type { SitePlan } from './site-plan.ts';
+import { activations } from './walk.ts';
+
+export type Draft = Omit<SitePlan, 'site'> & { readonly node: Node; readonly capture: CaptureWay; readonly tracked?: { readonly q: Tracked; readonly k: Tracked; readonly v: Tracked }; /** Overrides what tracking found. */ readonly heads?: number; readonly kvHeads?: number; readonly headDim?: number; readonly valueDim?: number };
+
+/** A plan whose site still lacks its name. */
+export function planOf(draft: Draft, view: GraphView): SitePlan {
+  const { node, capture, tracked, heads, kvHeads, headDim, valueDim, ...plan } = draft;
+  const scale = plan.scale.reduce<number | undefined>((product, factor) => (product === undefined || !('constant' in factor) ? undefined : product * factor.constant ** factor.power), 1);
+  const site: Site = {
+    name: '', stack: 'main', layer: 0, kind: tracked ? kindOf(view, tracked.q.operand.value, tracked.k.operand.value) : 'self', form: 'dense',
+    heads: heads ?? tracked?.q.heads ?? null, kvHeads: kvHeads ?? tracked?.k.heads ?? tracked?.v.heads ?? null,
+    headDim: headDim ?? tracked?.q.dim ?? tracked?.k.dim ?? null, valueDim: valueDim ?? tracked?.v.dim ?? null,
+    mask: maskShape(view, plan.masks, plan.rule), scale: scale === undefined ? null : Number(scale.toPrecision(7)), softcap: plan.softcap || null, sinkLogit: false,
+    operator: node.domain ? `${node.domain}.${node.op}` : node.op, node: node.name, capture,
+    taps: { q: plan.q?.value ?? null, k: plan.k?.value ?? null, v: plan.v?.value ?? null, probs: plan.softmax?.probs ?? null, out: plan.out?.value ?? null },
+    source: sourceOf(node, view.graph, plan.nodes),
+  };
+  return { ...plan, site };
+}
+
+/** Projections whose inputs are compared lie this many nodes before q and k at most. */
+const farthest = 160;
+
+/**
+ * Cross attention: q and k are projected from different things. Walks back from both to the first products with weights; where these read
+ * no common value, and what k's read was not itself made from what q's read (as reduced keys are), q and k come from two sequences.
+ */
+function kindOf(view: GraphView, q: string, k: string): SiteKind {
+  const ofQ = projected(view, q), ofK = projected(view, k);
+  if (!ofQ.size || !ofK.size || [...ofQ].some(value => ofK.has(value))) return 'self';
+  const reached = ancestors(view, ofK, farthest);
+  return [...ofQ].some(value => reached.has(value)) || [...ancestors(view, ofQ, 12)].some(value => ofK.has(value)) ? 'self' : 'cross';
+}
+
+/** What the nearest products with weights before `value` read. */
+function projected(view: GraphView, value: string): Set<string> {
+  const live = activations(view), found = new Set<string>(), seen = new Set<string>(), stack = [value];
+  for (let name = stack.pop(); name !== undefined && seen.size < farthest; name = stack.pop()) {
+    if (seen.has(name) || !live.has(name)) continue;
+    seen.add(name);
+    const node = view.producer(name);
+    if (!node || node.op === 'Shape') continue;
+    const linear = (node.op === 'MatMul' || node.op === 'Gemm' || node.op === 'Conv' || node.op === 'MatMulNBits') && !live.has(node.inputs[1]);
+    if (linear) found.add(through(view, node.inputs[0]));
+    else stack.push(...node.inputs);
+  }
+  return found;
+}
+
+/** The same value before it was reshaped for a Gemm. */
+function through(view: GraphView, value: string): string {
+  let at = value;
+  for (let node = view.producer(at); node && (node.op === 'Reshape' || node.op === 'Transpose' || node.op === 'Identity' || node.op === 'Cast'); node = view.producer(at)) at = node.inputs[0];
+  return at;
+}
+
+function ancestors(view: GraphView, values: Iterable<string>, most: number): Set<string> {
+  const live = activations(view), seen = new Set<string>(), queue = [...values];
+  for (let i = 0; i < queue.length && seen.size < most; i++) {
+    const name = queue[i];
+    if (seen.has(name) || !live.has(name)) continue;
+    seen.add(name);
+    const node = view.producer(name);
+    if (node && node.op !== 'Shape') queue.push(...node.inputs);
+  }
+  return seen;
+}

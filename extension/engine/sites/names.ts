@@ -1,0 +1,94 @@
+/** What a site is called and where its source is: module paths from exporter metadata or node names, layers and stacks from module paths. */
+import type { SiteKind, SiteSource } from '../../contract/site.ts';
+import type { Graph, Node } from '../onnx/model.ts';
+
+const key = (name: string): string => `pkg.torch.onnx.${name}`;
+
+/** Where a node was written: exporter stack trace, class hierarchy, node path, or initializer names, whichever says most. */
+export function sourceOf(node: Node, graph: Graph, neighbours: readonly Node[]): SiteSource {
+  for (const candidate of [node, ...neighbours]) {
+    const scopes = pythonList(candidate.metadata.get(key('name_scopes')) ?? ''), classes = pythonList(candidate.metadata.get(key('class_hierarchy')) ?? '');
+    if (scopes.length < 2) continue;
+    const module = scopes[scopes.length - 2], frame = innermostForward(candidate.metadata.get(key('stack_trace')) ?? '');
+    const className = classes.length === scopes.length ? classes[classes.length - 2].split('.').pop() ?? null : null;
+    if (frame) return { module, class: className, file: frame.file, line: frame.line, level: 'stack-trace' };
+    return { module, class: className, file: null, line: null, level: 'class-hierarchy' };
+  }
+  const nothing = { class: null, file: null, line: null };
+  const path = modulePath(node.name);
+  if (path) return { module: path, ...nothing, level: 'node-path' };
+  for (const neighbour of neighbours) {
+    const weight = neighbour.inputs.find(input => graph.initializers.has(input) && /\.(weight|bias)$/.test(input));
+    if (weight) return { module: weight.split('.').slice(0, -2).join('.'), ...nothing, level: 'initializer' };
+  }
+  return { module: null, ...nothing, level: 'none' };
+}
+
+/** `/model/layers.0/self_attn/Softmax_1` → `model.layers.0.self_attn`; undefined where the name has no path. */
+function modulePath(name: string): string | undefined {
+  const parts = name.split('/').filter(Boolean);
+  return parts.length > 1 ? parts.slice(0, -1).join('.') : undefined;
+}
+
+/** The strings of a Python list as `repr` prints it. */
+function pythonList(text: string): string[] {
+  return [...text.matchAll(/'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)"/g)].map(match => match[1] ?? match[2]);
+}
+
+/** The last frame that is in a `forward`: exporters write the outermost first, and inside it only helpers follow. */
+function innermostForward(trace: string): { readonly file: string; readonly line: number } | undefined {
+  const frames = [...trace.matchAll(/File "([^"\n]+)", line (\d+), in (\w+)/g)].map(([, file, line, where]) => ({ file, line: Number(line), where }));
+  const frame = frames.findLast(each => each.where === 'forward') ?? frames[frames.length - 1];
+  return frame && { file: frame.file, line: frame.line };
+}
+
+/** What naming needs to know of a site. */
+export interface Unnamed { readonly module: string | null; readonly kind: SiteKind }
+export interface Named { readonly name: string; readonly stack: string; readonly layer: number }
+
+/** Names sites, given in graph order. */
+export function nameSites(sites: readonly Unnamed[]): readonly Named[] {
+  const stacks = stacksOf(sites), layers = new Array<number>(sites.length), names: Named[] = [];
+  for (const stack of new Set(stacks)) {
+    const own = sites.map((_, i) => i).filter(i => stacks[i] === stack), counted = layersOf(own.map(i => sites[i]));
+    own.forEach((i, nth) => { layers[i] = counted[nth]; });
+  }
+  const taken = new Map<string, number>();
+  sites.forEach((site, i) => {
+    const base = `${stacks[i] === 'main' ? '' : `${stacks[i]}.`}blocks.${layers[i]}.${site.kind === 'cross' ? 'cross_attn' : 'attn'}`;
+    const nth = (taken.get(base) ?? 0) + 1;
+    taken.set(base, nth);
+    names.push({ name: nth === 1 ? base : `${base}.${nth}`, stack: stacks[i], layer: layers[i] });
+  });
+  return names;
+}
+
+const towers: readonly (readonly [stack: string, path: RegExp])[] = [
+  ['vision', /(^|[._])(vision|visual|image|vit|pixel)/i], ['audio', /(^|[._])(audio|speech|sound)/i], ['language', /(^|[._])(language|llm|lm)(_|\.|model|$)/i],
+  ['text', /(^|[._])text/i], ['decoder', /(^|[._])decoder(\.|$)/i], ['encoder', /(^|[._])encoder(\.|$)/i],
+];
+
+/** Stack of each site. A single tower is the main stack; beside a language model the others have names. */
+function stacksOf(sites: readonly Unnamed[]): string[] {
+  const tower = sites.map(({ module }) => towers.find(([, path]) => path.test(module ?? ''))?.[0] ?? 'main');
+  const present = new Set(tower), crossing = sites.some(site => site.kind === 'cross');
+  if (present.has('encoder') && present.has('decoder')) return tower.map(name => (name === 'main' ? 'decoder' : name));
+  if (crossing) return tower.map(name => (name === 'main' || name === 'language' ? 'decoder' : name));
+  if (present.size === 1) return tower.map(() => 'main');
+  const main = ['language', 'main', 'decoder'].find(name => present.has(name));
+  return tower.map(name => (name === main ? 'main' : name === 'language' ? 'text' : name));
+}
+
+/** Layers of one stack: the first number of the module path, or, where stages have blocks of their own, a count of blocks through all of them. */
+function layersOf(sites: readonly Unnamed[]): number[] {
+  const numbers = sites.map(({ module }) => (module ?? '').split('.').filter(part => /^\d+$/.test(part)).map(Number));
+  if (numbers.some(path => !path.length)) return sites.map((_, i) => i);
+  const depth = Math.min(...numbers.map(path => path.length)), stages = new Set(numbers.map(path => path[0]));
+  const collide = (level: number): boolean => {
+    const seen = new Set(sites.map((site, i) => `${site.kind} ${numbers[i].slice(0, level).join('.')}`));
+    return seen.size < sites.length;
+  };
+  if (!collide(1) || depth < 2 || stages.size === sites.length) return numbers.map(path => path[0]);
+  const blocks = [...new Set(numbers.map(path => path.slice(0, 2).join('.')))];
+  return numbers.map(path => blocks.indexOf(path.slice(0, 2).join('.')));
+}

@@ -1,0 +1,116 @@
+/** From what a softmax reads back to the product of two activations, and from what it writes forward to the product with a third. */
+import type { GraphView, Node } from '../onnx/model.ts';
+import { isMaskOnly } from './masks.ts';
+import { scaling } from './operands.ts';
+import type { MaskTerm, ScaleFactor } from './site-plan.ts';
+import { activations, attributeFloat, isBoolean, passes, scalarConstant } from './walk.ts';
+
+/** How scores come about: scale · q·kᵀ → softcap → masks. */
+export interface ScoreChain {
+  readonly product: Node;
+  readonly scale: readonly ScaleFactor[];
+  readonly softcap: number;
+  readonly masks: readonly MaskTerm[];
+  readonly nodes: readonly Node[];
+}
+
+/** A score at or below this is as good as hidden (contract: additive masks ≤ −1e4). */
+const hidden = -1e4;
+
+/** Walks back from `value`; undefined where an operator on the way is not understood. */
+export function scoreChain(view: GraphView, value: string, depth = 0): ScoreChain | undefined {
+  const node = view.producer(value);
+  if (!node || depth > 24 || node.outputs[0] !== value) return undefined;
+  if (isProduct(view, node)) {
+    const alpha = node.op === 'FusedMatMul' ? attributeFloat(node, 'alpha', 1) : 1;
+    return { product: node, scale: alpha === 1 ? [] : [{ constant: alpha, power: 1 }], softcap: 0, masks: [], nodes: [node] };
+  }
+  if (node.domain !== '') return undefined;
+  const on = (from: string): ScoreChain | undefined => {
+    const rest = scoreChain(view, from, depth + 1);
+    return rest && { ...rest, nodes: [...rest.nodes, node] };
+  };
+  if (passes(node) || node.op === 'Reshape' || node.op === 'Unsqueeze' || node.op === 'Squeeze') return on(node.inputs[0]);
+  switch (node.op) {
+    case 'Add': return added(view, node, on);
+    case 'Where': return chosen(view, node, on);
+    // A floor under the scores: torch.max(scores, finfo.min) of older decoders.
+    case 'Max': {
+      const floor = node.inputs.findIndex(input => (scalarConstant(view, input) ?? 0) <= hidden);
+      return floor < 0 || node.inputs.length !== 2 ? undefined : on(node.inputs[1 - floor]);
+    }
+    case 'Mul': case 'Div': {
+      const capped = softcap(view, node, on);
+      if (capped) return capped;
+      const scaled = scaling(view, node, value);
+      const rest = scaled && on(scaled.value);
+      if (!scaled || !rest || rest.softcap || !rest.masks.every(mask => mask.as !== 'add' || isMaskOnly(view, mask.value))) return undefined;
+      return { ...rest, scale: [...rest.scale, scaled.factor] };
+    }
+    default: return undefined;
+  }
+}
+
+/** The product of two activations. */
+export function isProduct(view: GraphView, node: Node): boolean {
+  const live = activations(view);
+  return ((node.op === 'MatMul' && node.domain === '') || node.op === 'FusedMatMul') && live.has(node.inputs[0]) && live.has(node.inputs[1]);
+}
+
+/** Scores plus a mask or a bias: the branch that leads to the product is the scores; where both do, the shorter way. */
+function added(view: GraphView, node: Node, on: (from: string) => ScoreChain | undefined): ScoreChain | undefined {
+  const [a, b] = node.inputs.map(input => (isMaskOnly(view, input) ? undefined : on(input)));
+  if (!a && !b) return undefined;
+  const first = a && (!b || a.nodes.length <= b.nodes.length) ? a : b!;
+  return { ...first, masks: [...first.masks, term(view, node.inputs[first === a ? 1 : 0], 'add', node)] };
+}
+
+/** Where(keep, scores, −big) or Where(drop, −big, scores). */
+function chosen(view: GraphView, node: Node, on: (from: string) => ScoreChain | undefined): ScoreChain | undefined {
+  const [condition, yes, no] = node.inputs;
+  for (const [scores, fill, as] of [[yes, no, 'keep'], [no, yes, 'drop']] as const) {
+    const number = scalarConstant(view, fill) ?? view.constant(fill)?.data.reduce((a, b) => Math.max(a, b), -Infinity);
+    if (number === undefined || number > hidden) continue;
+    const rest = on(scores);
+    return rest && { ...rest, masks: [...rest.masks, term(view, condition, as, node)] };
+  }
+  return undefined;
+}
+
+/** A mask of three axes beside scores of [(b h), q, k] merges batch and heads, unless its first axis is one. */
+function term(view: GraphView, value: string, as: MaskTerm['as'], beside: Node): MaskTerm {
+  const own = view.dims(value), scores = view.dims(beside.outputs[0]);
+  return own?.length === 3 && scores?.length === 3 && own[0] !== 1 ? { value, as, merged: true } : { value, as };
+}
+
+/** cap · tanh(x / cap); where the two caps differ, their ratio is a scale. */
+function softcap(view: GraphView, node: Node, on: (from: string) => ScoreChain | undefined): ScoreChain | undefined {
+  if (node.op !== 'Mul') return undefined;
+  const at = node.inputs.findIndex(input => view.producer(input)?.op === 'Tanh'), cap = scalarConstant(view, node.inputs[1 - at] ?? '');
+  if (at < 0 || cap === undefined) return undefined;
+  const tanh = view.producer(node.inputs[at])!, inner = view.producer(tanh.inputs[0]);
+  const divided = inner && scaling(view, inner, tanh.inputs[0]);
+  if (!divided || !('constant' in divided.factor)) return undefined;
+  const shrink = divided.factor.power === -1 ? 1 / divided.factor.constant : divided.factor.constant, ratio = shrink * cap;
+  const rest = on(divided.value);
+  if (!rest || rest.softcap || rest.masks.length) return undefined;
+  const scale = Math.abs(ratio - 1) < 1e-6 ? rest.scale : [...rest.scale, { constant: ratio, power: 1 as const }];
+  return { ...rest, scale, softcap: cap, nodes: [...rest.nodes, tanh, inner] };
+}
+
+/** What lies between the softmax and its use. */
+export interface ProbabilityChain { readonly product: Node; /** Probabilities behind the guard for rows of NaN. */ readonly probs: string; readonly nodes: readonly Node[] }
+
+/** Walks forward from the probabilities to their product with the values. */
+export function probabilityChain(view: GraphView, value: string, probs = value, depth = 0): ProbabilityChain | undefined {
+  if (depth > 12) return undefined;
+  for (const node of view.consumers(value)) {
+    if (isProduct(view, node) && node.inputs[0] === value) return { product: node, probs, nodes: [node] };
+    const guarded = node.domain === '' && node.op === 'Where' && node.inputs[2] === value && scalarConstant(view, node.inputs[1]) === 0 && isBoolean(view, node.inputs[0]);
+    const next = guarded ? probabilityChain(view, node.outputs[0], node.outputs[0], depth + 1)
+      : (passes(node) || (node.domain === '' && (node.op === 'Reshape' || node.op === 'Unsqueeze' || node.op === 'Squeeze') && node.inputs[0] === value))
+        ? probabilityChain(view, node.outputs[0], probs, depth + 1) : undefined;
+    if (next) return { ...next, nodes: [node, ...next.nodes] };
+  }
+  return undefined;
+}
