@@ -1,0 +1,101 @@
+/** The engine as its users see it: two child processes that start when needed, can be killed, and come back. */
+import { rmSync } from 'node:fs';
+import type { AnalysisApi, Captured, Hello, Progress, RunnerApi, TraceRequest } from '../contract/api.ts';
+import { Cancelled, PeerGone } from '../contract/errors.ts';
+import { connect, type Api, type CallOptions, type Client } from '../contract/rpc.ts';
+import type { SitesReport } from '../contract/site.ts';
+import { startChild, type Child } from './start-child.ts';
+
+export interface EngineOptions {
+  /** Absolute paths of the two bundles. */
+  readonly scripts: Readonly<Record<Hello['role'], string>>;
+  /** Node.js for the children; this process's own when empty. */
+  readonly node?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly onLog?: (role: Hello['role'], line: string) => void;
+  /** A child is gone; not called for those that we end ourselves. */
+  readonly onGone?: (role: Hello['role'], reason: string) => void;
+}
+
+interface Running<A extends Api<A>> { readonly child: Promise<Child>; readonly client: Promise<Client<A>>; ended?: string }
+
+export class Engine {
+  readonly #options: EngineOptions;
+  #runner: Running<RunnerApi> | undefined;
+  #analysis: Running<AnalysisApi> | undefined;
+  #disposed = false;
+  constructor(options: EngineOptions) { this.#options = options; }
+
+  /** Recognises the sites of a model. Cancelling ends the runner. */
+  sites(model: string, options: CallOptions = {}): Promise<SitesReport> { return this.#onRunner(client => client.sites({ model }), options.signal); }
+
+  /**
+   * Runs the model once and writes the capture. A run cannot be interrupted, so cancelling ends the runner; the next call starts another.
+   * Whatever ends it early, the files of the capture are removed.
+   */
+  async capture(request: TraceRequest, options: { readonly signal?: AbortSignal; readonly onProgress?: (progress: Progress) => void } = {}): Promise<Captured> {
+    try {
+      return await this.#onRunner(client => client.capture(request, { onProgress: value => options.onProgress?.(value as Progress) }), options.signal);
+    } catch (error) {
+      for (const suffix of ['part', 'side', 'capture']) rmSync(`${request.out}.${suffix}`, { force: true });
+      throw error;
+    }
+  }
+
+  /** The process that owns traces; started when first asked for. Errors: `UserError`, `PeerGone`. */
+  analysis(): Promise<Client<AnalysisApi>> { return (this.#analysis ??= this.#start<AnalysisApi>('analysis')).client; }
+
+  /** Who the children are, as far as they run. */
+  async hellos(): Promise<readonly Hello[]> {
+    const children = await Promise.allSettled([this.#runner?.child, this.#analysis?.child]);
+    return children.flatMap(child => child.status === 'fulfilled' && child.value ? [child.value.hello] : []);
+  }
+
+  /** Ends one child; it starts again when it is needed. */
+  async restart(role: Hello['role']): Promise<void> { await this.#end(role, `The ${role} was restarted.`); }
+
+  async dispose(): Promise<void> {
+    this.#disposed = true;
+    await Promise.all([this.#end('runner', 'AttnScope was closed.'), this.#end('analysis', 'AttnScope was closed.')]);
+  }
+
+  async #onRunner<T>(call: (client: Client<RunnerApi>) => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+    if (signal?.aborted) throw new Cancelled();
+    const running = this.#runner ??= this.#start<RunnerApi>('runner');
+    let onAbort: (() => void) | undefined;
+    const cancelled = new Promise<never>((_, reject) => {
+      onAbort = () => { void this.#end('runner', 'The run was cancelled.', running).then(() => reject(new Cancelled())); };
+      signal?.addEventListener('abort', onAbort, { once: true });
+    });
+    // A killed runner fails the call before `cancelled` does: the caller asked for it, so it is no failure.
+    const answer = running.client.then(call).catch((error: unknown) => { throw signal?.aborted && error instanceof PeerGone ? new Cancelled() : error; });
+    try { return await Promise.race([answer, cancelled]); } finally { if (onAbort) signal?.removeEventListener('abort', onAbort); }
+  }
+
+  #start<A extends Api<A>>(role: Hello['role']): Running<A> {
+    const { scripts, node, env, onLog, onGone } = this.#options;
+    const child = this.#disposed ? Promise.reject(new PeerGone('AttnScope was closed.'))
+      : startChild({ role, script: scripts[role], node, env: { ...env, ...(role === 'runner' ? runnerEnv : {}) }, onLog: line => onLog?.(role, line) });
+    const running: Running<A> = { child, client: child.then(started => connect<A>(started.port)) };
+    const forget = (): void => {
+      if (this.#runner === (running as unknown)) this.#runner = undefined;
+      if (this.#analysis === (running as unknown)) this.#analysis = undefined;
+    };
+    child.then(started => started.closed, () => 'failed').then(reason => { forget(); if (running.ended === undefined && reason !== 'failed') onGone?.(role, reason); });
+    running.client.catch(() => undefined);
+    return running;
+  }
+
+  async #end(role: Hello['role'], reason: string, only?: Running<RunnerApi>): Promise<void> {
+    const running = role === 'runner' ? this.#runner : this.#analysis;
+    if (!running || (only && running !== only)) return;
+    running.ended = reason;
+    if (role === 'runner') this.#runner = undefined; else this.#analysis = undefined;
+    const child = await running.child.catch(() => undefined);
+    child?.kill(reason);
+    await child?.closed;
+  }
+}
+
+/** onnxruntime refuses operator sets newer than its own release unless told otherwise. */
+const runnerEnv = { ALLOW_RELEASED_ONNX_OPSET_ONLY: '0' };
