@@ -136,6 +136,7 @@ const singles: Readonly<Record<string, Single>> = {
     const axis = at(int(node, 'axis', 0), first.length);
     return [...first.slice(0, axis), ...indices, ...first.slice(axis + 1)];
   },
+  GatherElements: (node, context) => context.dims(node.inputs[1]),
   Expand: (node, context, first) => {
     const target = context.folded(node.inputs[1]);
     return target && broadcastDims([first, target.data.map(dim => (Number.isNaN(dim) ? undefined : dim))]);

@@ -8,19 +8,53 @@ import { isBoolean, passes, scalarConstant } from './walk.ts';
 const hidden = -1e4;
 /** Nodes of a mask's graph that are looked at; masks have a few dozen. */
 const mostNodes = 600;
-/** Elements of a stored mask (a buffer of 4,096 × 4,096 positions). */
-const mostElements = 1 << 24;
+/** Elements of a stored mask (a buffer of 2,048 × 2,048 positions). */
+const mostElements = 1 << 22;
 
 type Rule = SitePlan['rule'];
-interface Findings { causal: boolean; left: number | undefined; right: number | undefined; padding: boolean }
+interface Findings { causal: boolean; left: number | undefined; right: number | undefined; padding: boolean; additive: boolean }
 
 /** Flags of a site whose masks are `terms`, beyond what its operator does by itself. */
 export function maskShape(view: GraphView, terms: readonly MaskTerm[], rule: Rule): MaskShape {
-  const found: Findings = { causal: rule.causal, left: rule.window?.[0], right: rule.window?.[1], padding: false };
-  for (const { value } of terms) inspect(view, value, found);
+  const found: Findings = { causal: rule.causal, left: rule.window?.[0], right: rule.window?.[1], padding: false, additive: false };
+  for (const { value, as } of terms) {
+    const own = findingsOf(view, value, as === 'add');
+    found.causal ||= own.causal; found.padding ||= own.padding; found.additive ||= own.additive;
+    found.left = own.left ?? found.left; found.right = own.right ?? found.right;
+  }
   const { left, right } = found;
   const window = left === undefined ? null : found.causal || right === undefined ? left : [left, right] as const;
-  return { causal: found.causal, window, padding: found.padding, additive: terms.some(term => term.as === 'add' && !isMaskOnly(view, term.value)) };
+  return { causal: found.causal, window, padding: found.padding, additive: found.additive };
+}
+
+const findings = new WeakMap<GraphView, Map<string, Findings>>();
+
+/** Layers share their masks: each is looked at once. */
+function findingsOf(view: GraphView, value: string, added: boolean): Findings {
+  let known = findings.get(view);
+  if (!known) findings.set(view, known = new Map());
+  let found = known.get(value);
+  if (!found) {
+    known.set(value, found = { causal: false, left: undefined, right: undefined, padding: false, additive: false });
+    if (added) inspectAdded(view, value, found, 0); else inspect(view, value, found);
+  }
+  return found;
+}
+
+/** Of an added value only the parts that hide are looked into: how a bias is computed says nothing of what is visible. */
+function inspectAdded(view: GraphView, value: string, found: Findings, depth: number): void {
+  if (isMaskOnly(view, value)) { inspect(view, value, found); return; }
+  const node = view.producer(value);
+  if (depth < 24 && node?.domain === '') {
+    if (node.op === 'Add') { for (const input of node.inputs) inspectAdded(view, input, found, depth + 1); return; }
+    if (moves.has(node.op) || passes(node)) { inspectAdded(view, node.inputs[0], found, depth + 1); return; }
+    const fill = node.op === 'Where' ? node.inputs.findIndex((input, i) => i > 0 && (scalarConstant(view, input) ?? 0) <= hidden) : -1;
+    if (fill > 0) { inspect(view, node.inputs[0], found); inspectAdded(view, node.inputs[3 - fill], found, depth + 1); return; }
+  }
+  found.additive = true;
+  // A bias and a mask that an exporter folded into one constant.
+  const constant = view.constant(value);
+  if (constant) readMatrix(constant.dims, constant.data, found); else if (!node) readBuffer(view, value, found);
 }
 
 const cache = new WeakMap<GraphView, Map<string, boolean>>();
@@ -185,7 +219,8 @@ function storedMask(view: GraphView, name: string): readonly number[] | undefine
 function readMatrix(dims: readonly number[], data: readonly number[], found: Findings): void {
   const [rows, columns] = dims.slice(-2);
   if (dims.length < 2 || rows < 2 || columns < rows || data.length < rows * columns) return;
-  const at = (row: number, column: number): number => data[row * columns + column];
+  const biased = data.some(number => number <= hidden);
+  const at = (row: number, column: number): number => (biased ? Number(data[row * columns + column] > hidden) : data[row * columns + column]);
   // Hidden is what the upper right corner holds; the diagonal must be visible.
   const shut = at(0, columns - 1), past = columns - rows;
   if (at(0, past) === shut || at(rows - 1, columns - 1) === shut) return;

@@ -62,7 +62,7 @@ function added(view: GraphView, node: Node, on: (from: string) => ScoreChain | u
   const [a, b] = node.inputs.map(input => (isMaskOnly(view, input) ? undefined : on(input)));
   if (!a && !b) return undefined;
   const first = a && (!b || a.nodes.length <= b.nodes.length) ? a : b!;
-  return { ...first, masks: [...first.masks, term(view, node.inputs[first === a ? 1 : 0], 'add', node)] };
+  return { ...first, masks: [...first.masks, term(view, node.inputs[first === a ? 1 : 0], 'add', rankBeside(view, node, first === a ? 0 : 1))] };
 }
 
 /** Where(keep, scores, −big) or Where(drop, −big, scores). */
@@ -72,15 +72,20 @@ function chosen(view: GraphView, node: Node, on: (from: string) => ScoreChain | 
     const number = scalarConstant(view, fill) ?? view.constant(fill)?.data.reduce((a, b) => Math.max(a, b), -Infinity);
     if (number === undefined || number > hidden) continue;
     const rest = on(scores);
-    return rest && { ...rest, masks: [...rest.masks, term(view, condition, as, node)] };
+    return rest && { ...rest, masks: [...rest.masks, term(view, condition, as, rankBeside(view, node, as === 'keep' ? 1 : 2))] };
   }
   return undefined;
 }
 
 /** A mask of three axes beside scores of [(b h), q, k] merges batch and heads, unless its first axis is one. */
-function term(view: GraphView, value: string, as: MaskTerm['as'], beside: Node): MaskTerm {
-  const own = view.dims(value), scores = view.dims(beside.outputs[0]);
-  return own?.length === 3 && scores?.length === 3 && own[0] !== 1 ? { value, as, merged: true } : { value, as };
+function term(view: GraphView, value: string, as: MaskTerm['as'], rank: number | undefined): MaskTerm {
+  const own = view.dims(value);
+  return rank === 3 && (!own || (own.length === 3 && own[0] !== 1)) ? { value, as, merged: true } : { value, as };
+}
+
+/** Rank of the scores that a mask meets. */
+function rankBeside(view: GraphView, node: Node, scores: number): number | undefined {
+  return view.dims(node.inputs[scores])?.length ?? view.dims(node.outputs[0])?.length;
 }
 
 /** cap · tanh(x / cap); where the two caps differ, their ratio is a scale. */

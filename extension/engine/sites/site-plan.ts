@@ -24,7 +24,7 @@ export type ScaleFactor = { readonly constant: number; readonly power: 1 | -1 } 
 export interface MaskTerm {
   readonly value: string;
   readonly as: 'add' | 'keep' | 'drop';
-  /** The first of three axes merges batch and heads: [(b h), q, k], to be split before it is broadcast. */
+  /** Where it has three axes and the first is not of size one, that axis merges batch and heads, [(b h), q, k], to be split before it is broadcast. */
   readonly merged?: true;
 }
 
