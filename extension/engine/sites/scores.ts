@@ -57,6 +57,24 @@ export function isProduct(view: GraphView, node: Node): boolean {
   return ((node.op === 'MatMul' && node.domain === '') || node.op === 'FusedMatMul') && live.has(node.inputs[0]) && live.has(node.inputs[1]);
 }
 
+/** Nodes that are looked at for a product behind scores of unknown form. */
+const farthest = 64;
+
+/** Whether scores of a form that is not understood come from a product of two activations, or at least are as wide as they are high. */
+export function looksLikeAttention(view: GraphView, scores: string): boolean {
+  const dims = view.dims(scores), [rows, columns] = dims?.slice(-2) ?? [];
+  if (dims && dims.length >= 3 && rows === columns && rows !== 1) return true;
+  const seen = new Set<string>(), stack = [scores], live = activations(view);
+  for (let name = stack.pop(); name !== undefined && seen.size < farthest; name = stack.pop()) {
+    const node = seen.has(name) ? undefined : view.producer(name);
+    seen.add(name);
+    if (!node || node.op === 'Shape') continue;
+    if (isProduct(view, node)) return rows !== 1;
+    if (node.op !== 'MatMul' && node.op !== 'Gemm' && node.op !== 'Conv') stack.push(...node.inputs.filter(input => live.has(input)));
+  }
+  return false;
+}
+
 /** Scores plus a mask or a bias: the branch that leads to the product is the scores; where both do, the shorter way. */
 function added(view: GraphView, node: Node, on: (from: string) => ScoreChain | undefined): ScoreChain | undefined {
   const [a, b] = node.inputs.map(input => (isMaskOnly(view, input) ? undefined : on(input)));

@@ -1,18 +1,28 @@
 /** Small questions that every pattern asks of a graph. */
 import { dataType, type GraphView, type Node } from '../onnx/model.ts';
 
-const views = new WeakMap<GraphView, Set<string>>();
+interface Live { readonly any: ReadonlySet<string>; readonly values: ReadonlySet<string> }
+const views = new WeakMap<GraphView, Live>();
 
-/** Values that depend on what the model is given, so: activations, not weights (nor what is made of weights alone). */
-export function activations(view: GraphView): ReadonlySet<string> {
+function liveOf(view: GraphView): Live {
   const known = views.get(view);
   if (known) return known;
-  const live = new Set<string>();
-  for (const input of view.graph.inputs) if (!view.graph.initializers.has(input.name)) live.add(input.name);
-  for (const node of view.graph.nodes) if (node.inputs.some(input => live.has(input))) for (const output of node.outputs) if (output) live.add(output);
+  const any = new Set<string>(), values = new Set<string>();
+  for (const input of view.graph.inputs) if (!view.graph.initializers.has(input.name)) { any.add(input.name); values.add(input.name); }
+  for (const node of view.graph.nodes) {
+    if (node.inputs.some(input => any.has(input))) for (const output of node.outputs) if (output) any.add(output);
+    if (node.op !== 'Shape' && node.op !== 'Size' && node.inputs.some(input => values.has(input))) for (const output of node.outputs) if (output) values.add(output);
+  }
+  const live = { any, values };
   views.set(view, live);
   return live;
 }
+
+/** Values that depend on what the model is given, so: activations, not weights (nor what is made of weights alone). */
+export function activations(view: GraphView): ReadonlySet<string> { return liveOf(view).any; }
+
+/** Values that depend on more of the inputs than their sizes: not a learned query that is only repeated for every sample. */
+export function dataDependent(view: GraphView): ReadonlySet<string> { return liveOf(view).values; }
 
 /** The one number of a value whose shape is all ones. */
 export function scalarConstant(view: GraphView, value: string): number | undefined {

@@ -2,9 +2,9 @@
 import type { GraphView, Node } from '../../onnx/model.ts';
 import { planOf } from '../draft.ts';
 import { axesOf, layoutOf, trackOperand, type Axes } from '../operands.ts';
-import { probabilityChain, scoreChain } from '../scores.ts';
+import { looksLikeAttention, probabilityChain, scoreChain, type ProbabilityChain, type ScoreChain } from '../scores.ts';
 import type { Operand, Pattern, SitePlan } from '../site-plan.ts';
-import { attributeInt } from '../walk.ts';
+import { attributeInt, dataDependent } from '../walk.ts';
 
 export const pattern: Pattern = {
   id: 'softmax',
@@ -14,6 +14,7 @@ export const pattern: Pattern = {
     const [scores] = node.inputs, [probs] = node.outputs;
     const after = probabilityChain(view, probs), before = scoreChain(view, scores);
     if (!after) return undefined;
+    if (before && isPooling(view, before)) return undefined;
     return (before && dense(node, view, before, after)) ?? onlySoftmax(node, view, after);
   },
 };
@@ -24,7 +25,13 @@ function overLastAxis(node: Node, view: GraphView): boolean {
   return axis === -1 || (rank !== undefined && axis === rank - 1) || (rank === undefined && axis === 3);
 }
 
-function dense(node: Node, view: GraphView, before: NonNullable<ReturnType<typeof scoreChain>>, after: NonNullable<ReturnType<typeof probabilityChain>>): SitePlan | undefined {
+/** One learned query that looks at everything: pooling, not attention between positions. */
+function isPooling(view: GraphView, { product }: ScoreChain): boolean {
+  const rows = view.dims(product.outputs[0])?.at(-2);
+  return rows === 1 && !dataDependent(view).has(product.inputs[0]);
+}
+
+function dense(node: Node, view: GraphView, before: ScoreChain, after: ProbabilityChain): SitePlan | undefined {
   const rank = rankOf(view, before.product), outRank = rankOf(view, after.product), softmaxRank = view.dims(node.inputs[0])?.length ?? rank;
   if (!isRank(rank) || !isRank(outRank) || !isRank(softmaxRank)) return undefined;
   const transB = before.product.op === 'FusedMatMul' && attributeInt(before.product, 'transB', 0) === 1;
@@ -54,9 +61,9 @@ function rankOf(view: GraphView, product: Node): number | undefined {
 }
 
 /** Probabilities over positions whose scores come about in a way that is not understood: they can still be read. */
-function onlySoftmax(node: Node, view: GraphView, after: NonNullable<ReturnType<typeof probabilityChain>>): SitePlan | undefined {
+function onlySoftmax(node: Node, view: GraphView, after: ProbabilityChain): SitePlan | undefined {
   const rank = view.dims(node.inputs[0])?.length ?? rankOf(view, after.product);
-  if (!isRank(rank)) return undefined;
+  if (!isRank(rank) || !looksLikeAttention(view, node.inputs[0])) return undefined;
   return planOf({
     node, capture: 'softmax-only', q: undefined, k: undefined, v: undefined, out: undefined, scale: [], softcap: 0, masks: [],
     rule: { causal: false, offset: 'zero', window: null },
