@@ -136,6 +136,13 @@ const singles: Readonly<Record<string, Single>> = {
     const axis = at(int(node, 'axis', 0), first.length);
     return [...first.slice(0, axis), ...indices, ...first.slice(axis + 1)];
   },
+  // Sizes behind strides and padding are left open; batch, channels and rank are what matters.
+  Conv: (node, context, first) => {
+    const weight = context.dims(node.inputs[1]), known = first ?? weight;
+    return known && known.map((_, i) => (i === 0 ? first?.[0] : i === 1 ? weight?.[0] : undefined));
+  },
+  MaxPool: (_, __, first) => first?.map((dim, i) => (i < 2 ? dim : undefined)),
+  AveragePool: (_, __, first) => first?.map((dim, i) => (i < 2 ? dim : undefined)),
   GatherElements: (node, context) => context.dims(node.inputs[1]),
   Expand: (node, context, first) => {
     const target = context.folded(node.inputs[1]);

@@ -26,16 +26,25 @@ export interface Tracked {
   readonly heads: number | undefined;
   readonly dim: number | undefined;
   readonly nodes: readonly Node[];
+  /** Heads were repeated on the way to the product. */
+  readonly repeated: boolean;
 }
 
 interface State { readonly value: string; readonly axes: Axes; readonly repeated: boolean }
 
-/** Follows `value`, whose axes are known, back as far as its meaning stays the same; undefined where its layout has no name. */
-export function trackOperand(view: GraphView, value: string, axes: Axes): Tracked | undefined {
+/**
+ * Follows `value`, whose axes are known, back as far as its meaning stays the same; undefined where its layout has no name.
+ * `heads` (after repetition) and `dim` are what others know of its sizes.
+ */
+export function trackOperand(view: GraphView, value: string, axes: Axes, others: { readonly heads?: number; readonly dim?: number } = {}): Tracked | undefined {
   const sizes = new Map<Atom, number>(), factors: ScaleFactor[] = [], nodes: Node[] = [];
-  let state: State = { value, axes, repeated: false }, found: { value: string; axes: Axes; repeated: boolean; nodes: number; factors: number } | undefined;
-  const commit = (): void => { if (layoutOf(state.axes)) found = { ...state, nodes: nodes.length, factors: factors.length }; };
+  let state: State = { value, axes, repeated: false };
+  let found: (State & { nodes: number; factors: number }) | undefined;
+  const commits: (State & { nodes: number; factors: number })[] = [];
+  const commit = (): void => { if (layoutOf(state.axes)) { found = { ...state, nodes: nodes.length, factors: factors.length }; commits.push(found); } };
   learn(view, state, sizes);
+  if (others.heads !== undefined && !sizes.has('h')) sizes.set('h', others.heads);
+  if (others.dim !== undefined && !sizes.has('d')) sizes.set('d', others.dim);
   commit();
   for (let steps = 0; steps < 48; steps++) {
     const node = view.producer(state.value);
@@ -50,13 +59,15 @@ export function trackOperand(view: GraphView, value: string, axes: Axes): Tracke
     learn(view, state, sizes);
     if (scaled || (state.repeated && !state.axes.flat().includes('r') && (!wasRepeated || found?.repeated === false))) commit();
   }
+  // Heads that are merged with dims can only be told apart where their number is known.
+  found = commits.findLast(each => !layoutOf(each.axes)!.includes('(h d)') || sizes.has(each.repeated ? 'kv' : 'h'));
   if (!found) return undefined;
   const { axes: last, repeated } = found, heads = sizes.get(repeated ? 'kv' : 'h');
   // A head axis that was merged into the batch and never came apart: one head.
   const layout = layoutOf(last)!, single = heads === undefined && layout.startsWith('(b h)');
   return {
     operand: { value: found.value, layout: single ? (layout === '(b h) s d' ? 'b s d' : 'b d s') : layout, heads: single ? 1 : layout.includes('h') ? heads ?? null : 1 },
-    factors: factors.slice(0, found.factors), heads: layout.includes('h') && !single ? heads : 1, dim: sizes.get('d'), nodes: nodes.slice(0, found.nodes),
+    factors: factors.slice(0, found.factors), heads: layout.includes('h') && !single ? heads : 1, dim: sizes.get('d'), nodes: nodes.slice(0, found.nodes), repeated,
   };
 }
 
@@ -101,7 +112,8 @@ function step(view: GraphView, node: Node, state: State, sizes: ReadonlyMap<Atom
       perm.forEach((axis, i) => { axes[axis] = state.axes[i]; });
       return axes.includes(undefined as never) ? undefined : { ...state, value: from, axes };
     }
-    case 'Reshape': return inputDims && reshape(view, from, inputDims, state, sizes);
+    // Where not even the rank is known, a projection of [batch, position, width] was split into heads.
+    case 'Reshape': return reshape(view, from, inputDims ?? [undefined, undefined, undefined], state, sizes);
     case 'Unsqueeze': {
       const axes = (node.attributes.get('axes')?.ints ?? view.integers(node.inputs[1] ?? ''))?.map(axis => (axis === undefined ? NaN : axis < 0 ? axis + state.axes.length : axis));
       if (!axes || axes.some(axis => !(state.axes[axis]?.length <= 1) || state.axes[axis][0] === 'b' || state.axes[axis][0] === 's' || state.axes[axis][0] === 'd')) return undefined;

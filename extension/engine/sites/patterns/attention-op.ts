@@ -40,12 +40,12 @@ function operandOf(view: GraphView, value: string, rank: number, heads: number |
   if (rank === 4) return trackOperand(view, value, axesOf.four);
   if (rank !== 3 || !heads) return undefined;
   const width = view.dims(value)?.[2];
-  return { operand: { value, layout: 'b s (h d)', heads }, factors: [], heads, dim: width === undefined ? undefined : width / heads, nodes: [] };
+  return { operand: { value, layout: 'b s (h d)', heads }, factors: [], heads, dim: width === undefined ? undefined : width / heads, nodes: [], repeated: false };
 }
 
 function present(view: GraphView, node: Node, output: 1 | 2, heads: number | undefined): Tracked | undefined {
   const value = node.outputs[output];
   if (!value) return undefined;
   const past = view.dims(node.inputs[output === 1 ? 4 : 5]), own = view.dims(value), dim = own?.[3] ?? past?.[3];
-  return { operand: { value, layout: 'b h s d', heads: heads ?? past?.[1] ?? null }, factors: [], heads: heads ?? past?.[1], dim, nodes: [] };
+  return { operand: { value, layout: 'b h s d', heads: heads ?? past?.[1] ?? null }, factors: [], heads: heads ?? past?.[1], dim, nodes: [], repeated: false };
 }

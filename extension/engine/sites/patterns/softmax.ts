@@ -35,9 +35,11 @@ function dense(node: Node, view: GraphView, before: ScoreChain, after: Probabili
   const rank = rankOf(view, before.product), outRank = rankOf(view, after.product), softmaxRank = view.dims(node.inputs[0])?.length ?? rank;
   if (!isRank(rank) || !isRank(outRank) || !isRank(softmaxRank)) return undefined;
   const transB = before.product.op === 'FusedMatMul' && attributeInt(before.product, 'transB', 0) === 1;
-  const q = trackOperand(view, before.product.inputs[0], plain(rank));
   const k = trackOperand(view, before.product.inputs[1], transB ? plain(rank) : rank === 4 ? axesOf.fourTransposed : axesOf.threeTransposed);
   const v = trackOperand(view, after.product.inputs[1], plain(outRank));
+  // A product has one head axis: what k or v say of it (unless they are broadcast along it) is true of q too.
+  const told = [k, v].find(operand => operand && !operand.repeated && operand.heads !== undefined && operand.heads > 1)?.heads;
+  const q = trackOperand(view, before.product.inputs[0], plain(rank), { heads: told ?? (rank === 4 ? view.dims(before.product.outputs[0])?.[1] : undefined), dim: k?.dim });
   if (!q || !k || !v) return undefined;
   const out: Operand = { value: after.product.outputs[0], layout: q.operand.layout.startsWith('b s d') || outRank === 4 ? layoutOf(plain(outRank))! : layoutOf(plain(3))!, heads: q.heads ?? null };
   const single = rank === 3 && q.operand.layout === 'b s d';
