@@ -1,0 +1,20 @@
+/** The runner: the only process that opens models from strangers in native code; it is killed to cancel. */
+import { setPriority } from 'node:os';
+import type { RunnerApi } from '../../contract/api.ts';
+import { serve } from '../../contract/rpc.ts';
+import { greetParent } from '../../children/child-side.ts';
+import { openModel } from '../onnx/open.ts';
+import { sitesReport } from '../sites/recognise.ts';
+
+// A run takes every core: tiles of open traces and the editor come first.
+try { setPriority(10); } catch { /* not allowed here: everything still works, less smoothly */ }
+
+const port = greetParent('runner');
+serve<RunnerApi>(port, {
+  sites: async ({ model }) => sitesReport(await openModel(model)),
+  capture: async (request, { progress }) => {
+    // onnxruntime is loaded when first needed, so that a runner greets at once.
+    const { capture } = await import('../run/capture.ts');
+    return capture(request, { progress });
+  },
+});

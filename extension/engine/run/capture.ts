@@ -1,0 +1,206 @@
+/** Runs a model once with taps, and leaves a capture for analysis to complete. */
+import { dirname } from 'node:path';
+import type { Captured, Progress, TraceRequest } from '../../contract/api.ts';
+import { UserError } from '../../contract/errors.ts';
+import type { Site } from '../../contract/site.ts';
+import type { TraceInput } from '../../contract/trace.ts';
+import { viewGraph } from '../onnx/graph-view.ts';
+import type { Model } from '../onnx/model.ts';
+import { modelInfo, openModel } from '../onnx/open.ts';
+import { writeSkeleton } from '../onnx/writer.ts';
+import { recognise } from '../sites/recognise.ts';
+import type { SitePlan } from '../sites/site-plan.ts';
+import type { CaptureIndex, SiteCapture } from '../trace/capture.ts';
+import { PartWriter, captureFiles, discardCapture, headerSpaceFor, writeIndex } from '../trace/part-writer.ts';
+import { writeStatistics } from './capture-statistics.ts';
+import { chooseStored, checkRoom, requestedTokens } from './room.ts';
+import { feedOf, type Feed } from './feeds.ts';
+import { fileStamp, startHash } from './file-hash.ts';
+import { fillInputs, openInputs, type Inputs } from './inputs.ts';
+import { logitsOutput, nextTokens } from './next-tokens.ts';
+import { readConfig } from './model-config.ts';
+import { Runtime, runtimeVersions, type Fetched } from './runtime.ts';
+import { planTaps, rowsKept, type SiteTaps, type Taps } from './taps.ts';
+import { readGivenTensors } from './tensor-file.ts';
+import { loadTokenizer, type TextTokenizer } from './tokenizer.ts';
+
+export interface CaptureHooks {
+  readonly progress: (progress: Progress) => void;
+  /** For tests that alter what was recognised. */
+  readonly alter?: (plans: readonly SitePlan[]) => readonly SitePlan[];
+}
+
+/**
+ * Opens, instruments, runs, writes `out`'s part, side and index files. Nothing is left behind when it fails.
+ * Errors: `UserError` for everything that the user can act on.
+ */
+export async function capture(request: TraceRequest, hooks: CaptureHooks): Promise<Captured> {
+  const writers: PartWriter[] = [];
+  try { return await captureInto(request, hooks, writers); } catch (error) {
+    for (const writer of writers) writer.close();
+    discardCapture(request.out);
+    throw error;
+  }
+}
+
+async function captureInto(request: TraceRequest, { progress, alter }: CaptureHooks, writers: PartWriter[]): Promise<Captured> {
+  const clock = stopwatch();
+  progress({ phase: 'open' });
+  if (request.keep?.resid) throw new UserError('The residual stream cannot be kept by this version.', 'Leave resid out of --keep.');
+  const model = await openModel(request.model), view = viewGraph(model), found = recognise(model);
+  if (!found.plans.length) throw new UserError(`No attention was found in ${modelInfo(model).file}. ${found.looked}`, 'Choose a model with attention; "attnscope sites" lists what is recognised.');
+  const plans = alter ? alter(found.plans) : found.plans;
+  const config = readConfig(model.path), tokenizer = loadTokenizer(model.path);
+  const prompt = await readPrompt(request, model, tokenizer);
+  const inputs = fillInputs(model, prompt, config);
+  const tokens = requestedTokens(inputs);
+  const stored = chooseStored(request.dtype ?? 'auto', plans, tokens);
+  checkRoom(plans, tokens, stored, request.out, model.bytes);
+  const files = captureFiles(request.out);
+  const headerSpace = headerSpaceFor({
+    tensors: plans.length * 12, heads: plans.reduce((sum, plan) => sum + (plan.site.heads ?? 64), 0), batch: tokens.batch, tokens: tokens.length,
+    textLength: request.prompt.kind === 'text' ? request.prompt.text.length : 0, sites: plans.length,
+  });
+  const part = PartWriter.create(files.part, headerSpace);
+  writers.push(part);
+  const side = PartWriter.create(files.side);
+  writers.push(side);
+  const logits = inputs.sides.length ? logitsOutput(model, view, plans) : undefined;
+  const taps = planTaps(model, view, plans, { stored, keepZ: request.keep?.z ?? false, ...(logits ? { logits } : {}) });
+  const skeleton = writeSkeleton(model, taps.edits);
+  clock.lap('open');
+  progress({ phase: 'session' });
+  const stamp = fileStamp(model);
+  const runtime = await Runtime.create(skeleton, model);
+  let fetched: Fetched;
+  let hash: Promise<string>;
+  try {
+    clock.lap('session');
+    progress({ phase: 'run' });
+    hash = startHash(model);
+    hash.catch(() => undefined);
+    fetched = await runtime.run({ ...inputs.feeds, ...ownFeeds(taps, inputs) }, model);
+    clock.lap('run');
+  } finally { await runtime.release(); }
+  if (fileStamp(model) !== stamp) throw changed(model);
+  progress({ phase: 'write', done: 0, total: plans.length });
+  const sites: SiteCapture[] = [];
+  plans.forEach((plan, i) => {
+    sites.push(writeSite({ plan, taps: taps.sites[i], fetched, part, side, stored }));
+    progress({ phase: 'write', done: i + 1, total: plans.length });
+  });
+  const input = traceInput(request, prompt, inputs, tokenizer, tokens);
+  const sha256 = await hash;
+  if (fileStamp(model) !== stamp) throw changed(model);
+  const next = taps.lastLogits ? nextTokens(fetched.take(taps.lastLogits), id => tokenizer?.token(id) ?? `#${id}`) : [];
+  part.close();
+  side.close();
+  clock.lap('capture');
+  const index: CaptureIndex = {
+    out: request.out, part: files.part, side: files.side, headerSpace, tensors: part.tensors, sideTensors: side.tensors, sites,
+    model: { ...modelInfo(model), path: model.path, sha256 }, input, next, filledInputs: inputs.filled, device: 'cpu', runtime: runtimeVersions(), timesMs: clock.laps, keepPattern: request.keep?.pattern ?? false,
+  };
+  writeIndex(index);
+  return { out: request.out, part: files.part };
+}
+
+function changed(model: Model): UserError { return new UserError(`${model.path} changed while it was being traced.`, 'Trace it again when it is no longer being written.'); }
+
+interface Prompt { readonly ids?: readonly number[]; readonly tensors?: ReturnType<typeof readGivenTensors>; readonly tokens?: readonly string[]; readonly spans?: TraceInput['spans'][number] }
+
+async function readPrompt(request: TraceRequest, model: Model, tokenizer: TextTokenizer | undefined): Promise<Prompt> {
+  switch (request.prompt.kind) {
+    case 'ids': return { ids: request.prompt.ids };
+    case 'tensors': return { tensors: readGivenTensors(request.prompt.file, openInputs(model).map(input => input.name)) };
+    case 'text': {
+      if (!tokenizer) throw new UserError(`There is no tokenizer.json beside ${model.path}, so that text cannot be turned into tokens.`, `Put it into ${dirname(model.path)}, or give token ids with --ids.`);
+      const { ids, tokens, spans } = tokenizer.encode(request.prompt.text);
+      if (!ids.length) throw new UserError('The prompt has no tokens.', 'Give some text.');
+      return { ids, tokens, spans };
+    }
+  }
+}
+
+/** Feeds of our own: real rows, kept rows, the row of the logits. */
+function ownFeeds(taps: Taps, inputs: Inputs): Record<string, Feed> {
+  const feeds: Record<string, Feed> = {};
+  for (const name of taps.feeds.real) {
+    const side = inputs.sides.find(one => one.name === name) ?? (name === 'decoder' ? undefined : inputs.sides[0]);
+    const real = side?.real ?? [[1]];
+    feeds[`attnscope.${name}.real`] = feedOf('float32', real.flat(), [real.length, real[0].length]);
+    const rows = keptRowsOf(real);
+    feeds[`attnscope.${name}.rows`] = feedOf('int64', rows, [rows.length]);
+  }
+  if (taps.feeds.last) {
+    const side = inputs.sides.find(one => one.name === 'decoder') ?? inputs.sides[0];
+    feeds['attnscope.last'] = feedOf('int64', side.real.map(row => Math.max(row.lastIndexOf(1), 0)), [side.real.length]);
+  }
+  return feeds;
+}
+
+/** At least 64 rows of each sample, evenly spread, the first and the last real one among them; ascending. */
+export function keptRowsOf(real: readonly (readonly number[])[]): number[] {
+  const rows = new Set<number>(), length = real[0].length;
+  for (const row of real) {
+    const positions = row.flatMap((mark, i) => (mark ? [i] : [])), count = Math.min(positions.length, rowsKept);
+    for (let i = 0; i < count; i++) rows.add(positions[count === 1 ? 0 : Math.floor(i * (positions.length - 1) / (count - 1))]);
+  }
+  if (!rows.size) rows.add(length - 1);
+  return [...rows].sort((a, b) => a - b);
+}
+
+interface SiteWriting { readonly plan: SitePlan; readonly taps: SiteTaps; readonly fetched: Fetched; readonly part: PartWriter; readonly side: PartWriter; readonly stored: 'F32' | 'F16' }
+
+/** Writes what the run showed of one site. */
+function writeSite({ plan, taps, fetched, part, side, stored }: SiteWriting): SiteCapture {
+  const { site } = plan, dims: Partial<Record<'q' | 'k' | 'v', readonly number[]>> = {};
+  for (const name of ['q', 'k', 'v', 'z'] as const) {
+    const output = taps[name];
+    if (output === undefined) continue;
+    const tensor = fetched.take(output);
+    if (name !== 'z') dims[name] = tensor.dims;
+    part.append(`${site.name}.hook_${name}`, stored, tensor.dims, tensor.data);
+  }
+  const { q, k, v } = dims;
+  const rows = Array.from(fetched.take(taps.rows).data as BigInt64Array, Number);
+  const own = (output: string | undefined, name: string): string | undefined => {
+    if (output === undefined) return undefined;
+    const tensor = fetched.take(output);
+    side.append(`${site.name}.${name}`, 'F32', tensor.dims, tensor.data);
+    return `${site.name}.${name}`;
+  };
+  if (taps.pattern !== undefined) { const tensor = fetched.take(taps.pattern); part.append(`${site.name}.hook_pattern`, 'F32', tensor.dims, tensor.data); }
+  const scales = plan.scale.map(factor => ('constant' in factor ? factor.constant ** factor.power : undefined));
+  taps.scales.forEach(({ output, power }) => { scales[scales.indexOf(undefined)] = (fetched.take(output).data as Float32Array)[0] ** power; });
+  const scale = plan.q ? scales.reduce<number>((product, factor) => product * (factor ?? 1), 1) : null;
+  const masks = taps.masks.map(({ output, as }) => {
+    const name = output.replace('attnscope.', '');
+    if (!Object.hasOwn(side.tensors, name)) { const tensor = fetched.take(output); side.append(name, as === 'add' ? 'F32' : 'U8', tensor.dims, tensor.data); }
+    return { tensor: name, as };
+  });
+  const statistics = taps.statistics && writeStatistics({ name: site.name, taps: taps.statistics, fetched, part, side, scale: scale ?? 1 });
+  const ownPattern = own(taps.statistics?.ownPattern, 'ownPattern'), ownOutput = own(taps.ownOutput, 'ownOutput');
+  const filled: Site = {
+    ...site, scale: scale === null ? site.scale : Number(scale.toPrecision(9)), ...(q && k && v ? { heads: q[2], kvHeads: k[2], headDim: q[3], valueDim: v[3] } : statistics ? { heads: statistics.heads } : {}),
+  };
+  return {
+    site: filled, dtype: stored, softcap: plan.softcap, masks, rows,
+    rule: { ...plan.rule, offset: plan.rule.offset === 'past' && q && k ? k[1] - q[1] : 0 },
+    statistics: statistics ? 'graph' : 'missing',
+    ...(ownPattern ? { ownPattern } : {}), ...(ownOutput ? { ownOutput } : {}), ...(statistics ? { moments: statistics.moments } : {}),
+  };
+}
+
+function traceInput(request: TraceRequest, prompt: Prompt, inputs: Inputs, tokenizer: TextTokenizer | undefined, tokens: { readonly batch: number; readonly length: number }): TraceInput {
+  const side = inputs.sides.find(one => one.name === 'decoder' && !inputs.filled[one.input]) ?? inputs.sides[0];
+  const ids = side?.ids ?? Array.from({ length: tokens.batch }, () => []), real = side?.real ?? ids;
+  const text = request.prompt.kind === 'text' ? { text: request.prompt.text } : {};
+  const names = ids.map(row => (prompt.tokens && prompt.tokens.length === row.length ? prompt.tokens : row.map(id => tokenizer?.token(id) ?? `#${id}`)));
+  return { ...text, ids, tokens: names, spans: prompt.spans ? ids.map(() => prompt.spans!) : [], real };
+}
+
+function stopwatch(): { lap(name: string): void; readonly laps: Record<string, number> } {
+  const laps: Record<string, number> = {};
+  let last = performance.now();
+  return { laps, lap: name => { const now = performance.now(); laps[name] = Number((now - last).toFixed(1)); last = now; } };
+}

@@ -1,0 +1,173 @@
+/** Fills the inputs of a model: what the user gave, and everything else as exporters expect it. */
+import { UserError } from '../../contract/errors.ts';
+import type { Model, ValueInfo } from '../onnx/model.ts';
+import { feedOf, feedType, numbersOfFeed, type Feed } from './feeds.ts';
+import type { GivenTensor } from './tensor-file.ts';
+import { checkIds, checkLength } from './limits.ts';
+import type { ModelConfig } from './model-config.ts';
+
+export interface Given {
+  /** Token ids of one sample, from a text or from the user. */
+  readonly ids?: readonly number[];
+  /** Tensors by input name. */
+  readonly tensors?: ReadonlyMap<string, GivenTensor>;
+}
+
+/** One side of token inputs; encoder-decoder models have two. `ids` and `real` per sample. */
+export interface TokenSide { readonly name: 'text' | 'decoder'; readonly input: string; readonly ids: readonly (readonly number[])[]; readonly real: readonly (readonly number[])[] }
+
+export interface Inputs {
+  readonly feeds: Readonly<Record<string, Feed>>;
+  /** Inputs that the user did not give: name → how each was filled. */
+  readonly filled: Readonly<Record<string, string>>;
+  readonly sides: readonly TokenSide[];
+}
+
+const idNames = ['input_ids', 'input', 'tokens', 'token_ids', 'ids'];
+const decoderIdNames = ['decoder_input_ids'];
+
+/** The inputs that must be fed: an initializer of the same name is a default. */
+export function openInputs(model: Model): readonly ValueInfo[] { return model.graph.inputs.filter(input => !model.graph.initializers.has(input.name)); }
+
+/** The input that takes token ids, if there is one. */
+export function idInput(model: Model, names: readonly string[] = idNames): ValueInfo | undefined {
+  const inputs = openInputs(model);
+  return names.map(name => inputs.find(input => input.name === name && /^int/.test(feedType(name, input.type)))).find(Boolean);
+}
+
+/**
+ * Feeds for every input. Errors: `UserError` that names an input that cannot be filled, a token outside the vocabulary, a prompt that is
+ * too long, a shape that does not fit.
+ */
+export function fillInputs(model: Model, given: Given, config: ModelConfig): Inputs {
+  const inputs = openInputs(model), feeds: Record<string, Feed> = {}, filled: Record<string, string> = {};
+  for (const [name, tensor] of given.tensors ?? []) {
+    const input = inputs.find(one => one.name === name)!;
+    feeds[name] = feedOf(feedType(name, input.type), tensor.values, tensor.shape);
+  }
+  const text = idInput(model), decoder = idInput(model, decoderIdNames);
+  if (given.ids) {
+    const into = text ?? decoder;
+    if (!into) throw new UserError(`The model takes no token ids: its inputs are ${list(inputs)}.`, 'Give its inputs with --inputs FILE.safetensors.');
+    if (!given.ids.length) throw new UserError('The prompt has no tokens.', 'Give at least one token.');
+    feeds[into.name] = idsFeed(into, given.ids);
+  }
+  if (decoder && !feeds[decoder.name] && text && feeds[text.name]) {
+    feeds[decoder.name] = feedOf(feedType(decoder.name, decoder.type), new Array<number>(feeds[text.name].dims[0]).fill(0), [feeds[text.name].dims[0], 1]);
+    filled[decoder.name] = 'one start token (id 0) a sample';
+  }
+  for (const side of [text, decoder]) {
+    if (!side || !feeds[side.name]) continue;
+    if (feeds[side.name].dims.length !== 2) throw new UserError(`The input "${side.name}" must have the shape [batch, tokens]; found [${feeds[side.name].dims.join(', ')}].`, 'Give it two dimensions.');
+    checkIds(model, side, numbersOfFeed(feeds[side.name]), config);
+    checkLength(model, side, feeds[side.name].dims[1], config);
+  }
+  for (const input of inputs) {
+    if (feeds[input.name]) continue;
+    const fill = filling(input, { feeds, text: text && feeds[text.name], decoder: decoder && feeds[decoder.name], inputs });
+    if (!fill) throw new UserError(`The input "${input.name}" cannot be filled: nothing was given for it, and it is none that exporters define.`, `Give it in a safetensors file with --inputs (shape [${(input.dims ?? []).map(dim => dim ?? '?').join(', ')}]).`);
+    feeds[input.name] = feedOf(feedType(input.name, input.type), fill.values, fill.dims);
+    filled[input.name] = fill.phrase;
+  }
+  for (const input of inputs) checkShape(input, feeds[input.name]);
+  const side = (name: 'text' | 'decoder', input: ValueInfo | undefined, mask: string): TokenSide[] => (input && feeds[input.name]
+    ? [{ name, input: input.name, ...tokensOf(feeds[input.name], feeds[mask]) }] : []);
+  return { feeds, filled, sides: [...side('text', text, 'attention_mask'), ...side('decoder', decoder, 'decoder_attention_mask')] };
+}
+
+function idsFeed(input: ValueInfo, ids: readonly number[]): Feed {
+  const [batch, length] = input.dims ?? [], rows = typeof batch === 'number' && batch > 0 ? batch : 1;
+  if (typeof length === 'number' && length !== ids.length) {
+    throw new UserError(`The model was exported for prompts of exactly ${length} tokens; this one has ${ids.length}.`, 'Use a prompt of that length, or export the model with dynamic axes.');
+  }
+  return feedOf(feedType(input.name, input.type), Array.from({ length: rows }, () => ids).flat(), [rows, ids.length]);
+}
+
+interface Around { readonly feeds: Readonly<Record<string, Feed>>; readonly text: Feed | undefined; readonly decoder: Feed | undefined; readonly inputs: readonly ValueInfo[] }
+interface Filling { readonly values: ArrayLike<number>; readonly dims: readonly number[]; readonly phrase: string }
+
+const most = 2 ** 28;
+
+/** How exporters expect an input that the user did not give; undefined when nobody defines it. */
+function filling(input: ValueInfo, around: Around): Filling | undefined {
+  const { name } = input, tokens = name.startsWith('decoder_') ? around.decoder ?? around.text : around.text ?? around.decoder;
+  const batch = tokens?.dims[0] ?? 1, length = tokens?.dims[1];
+  const past = pastLength(around);
+  const full = (rows: number, columns: number, value: number, phrase: string): Filling => ({ values: new Float32Array(bounded(name, rows * columns)).fill(value), dims: [rows, columns], phrase });
+  if (/^(past_key_values|past|decoder_past|past_key|past_value|cache_k|cache_v|key_cache|value_cache)(\.|_|$)/.test(name) && input.dims && input.dims.length >= 3) return emptyPast(input, batch);
+  if (/^(use_cache_branch|use_cache)$/.test(name)) return { values: [0], dims: sizes(input, 1), phrase: 'false: no cache' };
+  if (length === undefined) return undefined;
+  if (/^(decoder_|encoder_)?attention_mask$/.test(name)) {
+    return full(batch, length + past, 1, past ? `ones, [batch, past + tokens]` : 'ones, [batch, tokens]');
+  }
+  if (/^(decoder_)?position_ids$/.test(name)) return positions(name, input, around, batch, length, past);
+  if (/^(token_type_ids|segment_ids)$/.test(name)) return full(batch, length, 0, 'zeros, [batch, tokens]');
+  if (name === 'cache_position') return { values: Array.from({ length }, (_, i) => past + i), dims: [length], phrase: 'positions of the tokens' };
+  if (name === 'num_logits_to_keep') return { values: [0], dims: sizes(input, 1), phrase: '0: all positions' };
+  if (name === 'seqlens_k') return { values: new Array<number>(batch).fill(past + length - 1), dims: sizes(input, batch), phrase: 'length of each sample less one' };
+  if (name === 'total_sequence_length') return { values: [past + length], dims: sizes(input, 1), phrase: 'length of the prompt' };
+  return undefined;
+}
+
+/** A count of `n` numbers as the input declares it: a scalar, or [n]. */
+function sizes(input: ValueInfo, n: number): readonly number[] { return input.dims?.length === 0 ? [] : [n]; }
+
+/** Positions from the mask where there is padding on the left (as generation does), otherwise 0, 1, 2, … */
+function positions(name: string, input: ValueInfo, around: Around, batch: number, length: number, past: number): Filling {
+  const mask = around.feeds[name.replace('position_ids', 'attention_mask')], values: number[] = [];
+  const given = mask && mask.dims.length === 2 && mask.dims[0] === batch && mask.dims[1] === length ? numbersOfFeed(mask) : undefined;
+  bounded(name, batch * length);
+  for (let b = 0; b < batch; b++) {
+    let seen = 0;
+    for (let i = 0; i < length; i++) {
+      const real = !given || given[b * length + i] !== 0;
+      values.push(given ? (real ? seen : 1) : past + i);
+      if (real) seen++;
+    }
+  }
+  const phrase = given ? 'count of real tokens before each' : '0, 1, 2, …';
+  if (input.dims?.length === 1) return { values: values.slice(0, length), dims: [length], phrase };
+  if (input.dims?.length === 3) return { values: [...values, ...values, ...values], dims: [3, batch, length], phrase };
+  return { values, dims: [batch, length], phrase };
+}
+
+/** Zero past positions: [batch, kv heads, 0, dim], the rest as the graph declares it. */
+function emptyPast(input: ValueInfo, batch: number): Filling | undefined {
+  const declared = input.dims!, axis = declared.length === 5 ? 3 : declared.length - 2;
+  if (typeof declared[axis] === 'number' && declared[axis] !== 0) {
+    throw new UserError(`The input "${input.name}" is declared with ${declared[axis]} past positions, so that it cannot be empty.`, 'Export the model with a dynamic past length, or give it with --inputs.');
+  }
+  const batchAxis = declared.length === 5 ? 1 : 0;
+  const dims = declared.map((dim, i) => (i === axis ? 0 : i === batchAxis ? batch : dim));
+  if (!dims.every((dim): dim is number => typeof dim === 'number')) return undefined;
+  return { values: [], dims, phrase: `empty past, [${dims.join(', ')}]` };
+}
+
+function pastLength(around: Around): number {
+  for (const [name, feed] of Object.entries(around.feeds)) if (/^past/.test(name) && feed.dims.length === 4) return feed.dims[2];
+  return 0;
+}
+
+function bounded(name: string, count: number): number {
+  if (count > most) throw new UserError(`The input "${name}" would have ${count} elements.`, 'Use a shorter prompt or a smaller batch.');
+  return count;
+}
+
+function checkShape(input: ValueInfo, feed: Feed): void {
+  const declared = input.dims;
+  if (!declared) return;
+  const fits = declared.length === feed.dims.length && declared.every((dim, i) => typeof dim !== 'number' || dim < 0 || dim === feed.dims[i]);
+  if (!fits) throw new UserError(`The input "${input.name}" must have the shape [${declared.map(dim => dim ?? '?').join(', ')}]; found [${feed.dims.join(', ')}].`, 'Give a tensor of that shape.');
+}
+
+/** `mask` [batch, past + tokens]: its last columns belong to the tokens. */
+function tokensOf(ids: Feed, mask: Feed | undefined): { readonly ids: number[][]; readonly real: number[][] } {
+  const [batch, length] = ids.dims, numbers = numbersOfFeed(ids);
+  const marks = mask && mask.dims.length === 2 && mask.dims[0] === batch && mask.dims[1] >= length ? numbersOfFeed(mask) : undefined, width = mask?.dims[1] ?? 0;
+  return {
+    ids: Array.from({ length: batch }, (_, b) => numbers.slice(b * length, (b + 1) * length)),
+    real: Array.from({ length: batch }, (_, b) => Array.from({ length }, (_, i) => (!marks || marks[b * width + width - length + i] !== 0 ? 1 : 0))),
+  };
+}
+
+function list(inputs: readonly ValueInfo[]): string { return inputs.slice(0, 8).map(input => input.name).join(', ') || 'none'; }

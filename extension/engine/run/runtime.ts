@@ -1,0 +1,68 @@
+/** onnxruntime: a session over a skeleton, one run, and its failures as sentences. */
+import * as ort from 'onnxruntime-node';
+import { UserError } from '../../contract/errors.ts';
+import type { Model } from '../onnx/model.ts';
+import { basename } from 'node:path';
+import type { Feed } from './feeds.ts';
+import { own } from './tap-graph.ts';
+
+/** Tensors of a run; taking one gives it away, so that its memory can go. */
+export interface Fetched { take(output: string): FetchedTensor }
+export interface FetchedTensor { readonly dims: readonly number[]; readonly data: Float32Array | Uint16Array | BigInt64Array | Uint8Array }
+
+export class Runtime {
+  readonly #session: ort.InferenceSession;
+  private constructor(session: ort.InferenceSession) { this.#session = session; }
+
+  /** `skeleton` finds its weights in `model.dataFolder`. Errors: `UserError` with onnxruntime's own reason. */
+  static async create(skeleton: Uint8Array, model: Model): Promise<Runtime> {
+    const options: ort.InferenceSession.SessionOptions = {
+      graphOptimizationLevel: 'basic', logSeverityLevel: 4, executionProviders: ['cpu'],
+      // A memory pattern plans all layers' probabilities at once: 0.8 GB more at 2,048 tokens.
+      enableMemPattern: false,
+      extra: { session: { model_external_initializers_file_folder_path: model.dataFolder } },
+    };
+    try { return new Runtime(await ort.InferenceSession.create(skeleton, options)); }
+    catch (error) { throw refusal(model, 'cannot be opened by onnxruntime', error); }
+  }
+
+  /** Runs once; fetches our own outputs only. */
+  async run(feeds: Readonly<Record<string, Feed>>, model: Model): Promise<Fetched> {
+    const given: Record<string, ort.Tensor> = {};
+    for (const name of this.#session.inputNames) {
+      const feed = feeds[name];
+      if (feed) given[name] = new ort.Tensor(feed.type as 'float32', feed.data as Float32Array, feed.dims as number[]);
+    }
+    const fetches = this.#session.outputNames.filter(name => name.startsWith(own));
+    let results: Record<string, ort.Tensor>;
+    try { results = await this.#session.run(given, fetches) as Record<string, ort.Tensor>; }
+    catch (error) { throw refusal(model, 'failed while it ran in onnxruntime', error); }
+    return {
+      take: output => {
+        const tensor = results[output];
+        if (!tensor) throw new Error(`The run has no output ${output}.`);
+        delete results[output];
+        return { dims: tensor.dims, data: tensor.data as Float32Array };
+      },
+    };
+  }
+
+  async release(): Promise<void> { await this.#session.release(); }
+}
+
+export function runtimeVersions(): Record<string, string> {
+  return { onnxruntime: ort.env.versions.node ?? ort.env.versions.common, node: process.versions.node, platform: `${process.platform}-${process.arch}` };
+}
+
+function refusal(model: Model, what: string, error: unknown): UserError {
+  return new UserError(`${basename(model.path)} ${what}: ${shortReason(error instanceof Error ? error.message : String(error))}.`, 'Export the model again, or check it with onnx.checker.');
+}
+
+/** onnxruntime's reason without its source paths, stack and boilerplate, one line. */
+export function shortReason(message: string): string {
+  const line = message.split(/\n(?:Stacktrace|\s+at )/)[0].replace(/\s+/g, ' ')
+    .replace(/Non-zero status code returned while running (\S+) node\. Name:'([^']*)' Status Message: /, '$1 "$2": ')
+    .replace(/(?:\/|[A-Z]:\\)\S*?onnxruntime\S*?:\d+ [^:]*?(?:::[\w~<>]+)*\([^)]*\)(?: const)?(?: \[with [^\]]*\])? /g, '')
+    .replace(/^\[ONNXRuntimeError\] : \d+ : \w+ : /, '').replaceAll(own, '').trim().replace(/\.$/, '');
+  return line.length > 300 ? `${line.slice(0, 300)}…` : line;
+}

@@ -1,0 +1,114 @@
+/** Statistics inside the graph, beside each visible softmax: a few passes over the probabilities and nothing of their size written. */
+import { dataType } from '../onnx/model.ts';
+import type { SitePlan } from '../sites/site-plan.ts';
+import type { TapGraph } from './tap-graph.ts';
+import { asMatrix, canonical } from './tap-layout.ts';
+
+/** Outputs of the tapped graph; [batch, head, query] unless said. */
+export interface StatisticsTaps {
+  /** Key of the largest probability (int64), that probability, and its score: lse = score − ln probability for any key. */
+  readonly maxKey: string; readonly max: string; readonly maxScore: string;
+  /** Σ_j p·s: entropy = lse·Σp − Σ p·s. Or, where scores are q·k alone, Σ_j p·(q·k_j), still to be multiplied by the scale. */
+  readonly meanScore: string;
+  readonly meanScoreIs: 'score' | 'product';
+  /** float32 [batch, head, key]: column sums over real rows. */
+  readonly received: string;
+  /** float32 [batch, head, 32, 32] */
+  readonly pooled: string;
+  /** float32 [batch, head, query, 2]: Σ_j p·(j − c), Σ_j p·(j − c)², c = keys / 2. */
+  readonly moments: string;
+  /** float32 [batch, head, rows, key] */
+  readonly ownPattern: string;
+}
+
+const { float, int64 } = dataType;
+const bins = 32;
+
+interface Around {
+  readonly index: number;
+  /** float32 [batch, head, query, key] */
+  readonly probs: string;
+  /** float32 [batch, 1, query, 1] */
+  readonly weights: string;
+  /** int64 [n] */
+  readonly rows: string;
+  /** More values that the softmax's readers shall wait for. */
+  readonly waitFor: readonly string[];
+}
+
+/**
+ * Adds the statistics of one site, and makes the readers of its probabilities wait for them. As plain outputs they would run last and
+ * keep every layer's probabilities alive. The readers get the same bytes through a Reshape whose target depends on the statistics:
+ * a view, so that nothing changes in the model, not even the sign of a zero.
+ */
+export function addStatistics(graph: TapGraph, plan: SitePlan, around: Around): StatisticsTaps {
+  const { probs, weights, rows, index } = around, softmax = plan.softmax!;
+  const name = (part: string): string => `${index}.${part}`;
+  const scores = graph.cast(asMatrix(graph, softmax.scores, softmax.layout, plan.site.heads), float);
+  const shape = graph.shape(probs), dim = (axis: number): string => graph.slice(shape, 0, axis, axis + 1);
+  // For any key, lse = score − ln probability: so one pass for the largest and its place serves three statistics.
+  const place = graph.node('ArgMax', [probs], { axis: 3, keepdims: 1 });
+  const max = graph.squeeze(graph.node('GatherElements', [probs, place], { axis: 3 }), [3]);
+  const maxScore = graph.squeeze(graph.node('GatherElements', [scores, place], { axis: 3 }), [3]);
+  const received = graph.squeeze(graph.node('MatMul', [graph.transpose(weights, [0, 1, 3, 2]), probs]), [2]);
+  // One product with few columns: [k |] position moments | bins. The probabilities are its left operand, read once and not repacked.
+  const columns = keyColumns(graph, dim(3)), width = bins + 2;
+  const plain = plan.k && plan.q && plan.softcap === 0 && !plan.site.mask.additive && !plan.site.sinkLogit && plan.site.heads;
+  const ownKeys = plain ? canonical(graph, plan.k!, 'b h s d') : undefined;
+  const wide = ownKeys ? withKeys(graph, probs, shape, ownKeys, columns) : graph.node('MatMul', [probs, columns]);
+  const tail = (from: number, to: number): string => graph.slice(wide, 3, from, to);
+  const moments = tail(bins, width);
+  const pooled = graph.node('MatMul', [rowBins(graph, weights, dim(2)), tail(0, bins)]);
+  const product = ownKeys && graph.node('Mul', [canonical(graph, plan.q!, 'b h s d'), graph.slice(wide, 3, width, 2 ** 31 - 1)]);
+  // Hidden cells may hold −inf, and 0 · −inf is no number.
+  const meanScore = graph.reduceSum(product ?? graph.node('Mul', [probs, graph.node('Max', [scores, graph.floats(-1e30)])]), [3], 0);
+  const ownPattern = graph.node('Gather', [probs, rows], { axis: 2 });
+  wait(graph, softmax.probs, [max, maxScore, received, moments, pooled, meanScore, ownPattern, ...around.waitFor]);
+  return {
+    maxKey: graph.output(name('maxKey'), graph.squeeze(place, [3]), int64), max: graph.output(name('max'), max, float), maxScore: graph.output(name('maxScore'), maxScore, float),
+    meanScore: graph.output(name('meanScore'), meanScore, float), meanScoreIs: product ? 'product' : 'score',
+    received: graph.output(name('received'), received, float), pooled: graph.output(name('pooled'), pooled, float),
+    moments: graph.output(name('moments'), moments, float), ownPattern: graph.output(name('ownPattern'), ownPattern, float),
+  };
+}
+
+/** float32 [key, 34]: one column a bin (bin of key j: ⌊j·C/K⌋, C = min(K, 32)), then j − K/2 and its square. */
+function keyColumns(graph: TapGraph, keys: string): string {
+  const at = graph.range(keys), centred = graph.node('Sub', [graph.cast(at, float), graph.node('Div', [graph.cast(keys, float), graph.floats([2])])]);
+  const column = graph.unsqueeze(centred, [1]);
+  return graph.concat([oneHot(graph, at, keys), column, graph.node('Mul', [column, column])], 1);
+}
+
+/** float32 [n, 32]: 1 where position i of n belongs to bin a. */
+function oneHot(graph: TapGraph, at: string, count: string): string {
+  const bin = graph.node('Div', [graph.node('Mul', [at, graph.node('Min', [count, graph.ints([bins])])]), count]);
+  const all = graph.ints(Array.from({ length: bins }, (_, a) => a));
+  return graph.cast(graph.node('Equal', [graph.unsqueeze(bin, [1]), graph.unsqueeze(all, [0])]), float);
+}
+
+/** float32 [batch, 1, 32, query]: rows that average over a bin's real queries. */
+function rowBins(graph: TapGraph, weights: string, queries: string): string {
+  const hot = graph.unsqueeze(graph.transpose(oneHot(graph, graph.range(queries), queries), [1, 0]), [0, 1]);
+  const weighted = graph.node('Mul', [hot, graph.transpose(weights, [0, 1, 3, 2])]);
+  return graph.node('Div', [weighted, graph.node('Max', [graph.reduceSum(weighted, [3], 1), graph.floats(1)])]);
+}
+
+/**
+ * probs · [columns | k] as [batch, head, query, 34 + dim]. Query heads that share a key head are folded into its rows, a view.
+ * Σ_j p·s is then q · (p·k) by the scale: no pass over the scores.
+ */
+function withKeys(graph: TapGraph, probs: string, shape: string, keys: string, columns: string): string {
+  const keyShape = graph.shape(keys), dims = (axis: number): string => graph.slice(keyShape, 0, axis, axis + 1);
+  const many = graph.node('Expand', [columns, graph.concat([graph.slice(keyShape, 0, 0, 3), graph.ints([bins + 2])], 0)]);
+  const right = graph.concat([many, keys], 3);
+  const folded = graph.reshape(probs, graph.concat([graph.slice(shape, 0, 0, 1), dims(1), graph.ints([-1]), graph.slice(shape, 0, 3, 4)], 0));
+  return graph.reshape(graph.node('MatMul', [folded, right]), graph.concat([graph.slice(shape, 0, 0, 3), graph.ints([-1])], 0));
+}
+
+/** Readers of `value` in the model read it only after `values` are there. */
+function wait(graph: TapGraph, value: string, values: readonly string[]): void {
+  const sum = graph.node('Sum', values.map(one => graph.maxOfAll(one)));
+  // Whatever the statistics are, NaN or infinite, this is 0.
+  const zero = graph.node('Mul', [graph.cast(graph.node('IsNaN', [sum]), int64), graph.ints(0)]);
+  graph.rewire(value, graph.reshape(value, graph.node('Add', [graph.shape(value), zero])));
+}

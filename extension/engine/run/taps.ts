@@ -1,0 +1,156 @@
+/** Pure graph editing: what is added to a model so that one run shows q, k, v, masks and statistics of every attention site. */
+import { dataType, type Edits, type GraphView, type Model } from '../onnx/model.ts';
+import type { Operand, SitePlan } from '../sites/site-plan.ts';
+import { UserError } from '../../contract/errors.ts';
+import { sameValues } from './same-values.ts';
+import { TapGraph } from './tap-graph.ts';
+import { asMatrix, canonical, splitBatch } from './tap-layout.ts';
+import { addStatistics, type StatisticsTaps } from './tap-statistics.ts';
+
+export interface TapOptions {
+  /** Type that q, k, v (and z) leave the graph in. */
+  readonly stored: 'F32' | 'F16';
+  readonly keepZ: boolean;
+  /** The output with logits [batch, position, vocabulary], if the model has one: its rows at `attnscope.last` are fetched. */
+  readonly logits?: string;
+  /** Fill statistics inside the graph; off in tests of taps alone. */
+  readonly statistics?: boolean;
+}
+
+/** Names of outputs of the tapped graph, per site in the order of the plans. */
+export interface SiteTaps {
+  readonly q?: string; readonly k?: string; readonly v?: string; readonly z?: string;
+  /** Rows of the site's own output [batch, rows, head, valueDim], and which rows they are (int64). */
+  readonly ownOutput?: string;
+  readonly rows: string;
+  /** float32 [batch, head, query, key]: all of it, where nothing else can be had. */
+  readonly pattern?: string;
+  readonly statistics?: StatisticsTaps;
+  /** Factors of the scale that only a run shows, scalars. */
+  readonly scales: readonly { readonly output: string; readonly power: 1 | -1 }[];
+  readonly masks: readonly { readonly output: string; readonly as: 'add' | 'keep' | 'drop' }[];
+}
+export interface Taps {
+  readonly edits: Edits;
+  readonly sites: readonly SiteTaps[];
+  /** float32 [batch, vocabulary] */
+  readonly lastLogits?: string;
+  /** Feeds that the edits ask for. */
+  readonly feeds: { readonly real: readonly string[]; readonly last: boolean };
+}
+
+const { float, float16, int64, uint8 } = dataType;
+
+/** Rows kept for parity where a site's queries are not the tokens: this many, evenly spread. */
+export const rowsKept = 64;
+
+/**
+ * The edits for `plans`. Fed besides the model's own inputs: per side (`text`, and `decoder` of a sequence-to-sequence model)
+ * `attnscope.SIDE.real` float32 [batch, tokens] (1 real, 0 padding) and `attnscope.SIDE.rows` int64 (queries kept for parity);
+ * `attnscope.last` int64 [batch] (row of the logits). Errors: `UserError` when the operator set is too old to add to.
+ */
+export function planTaps(model: Model, view: GraphView, plans: readonly SitePlan[], options: TapOptions): Taps {
+  const opset = model.opsets.get('') ?? model.opsets.get('ai.onnx') ?? 1;
+  if (opset < 11) throw new UserError(`The model uses operator set ${opset}; tracing needs 11 or newer.`, 'Convert it with onnx.version_converter, or export it again.');
+  const graph = new TapGraph(opset), masks = new Map<string, string>(), canon = sameValues(view), sides = new Set<string>();
+  const sites = plans.map((plan, i) => tapSite({ graph, masks, canon, sides, options }, plan, i));
+  let lastLogits: string | undefined;
+  if (options.logits !== undefined) {
+    const value = options.logits, shape = graph.shape(value), positions = graph.slice(shape, 0, 1, 2);
+    const last = graph.input('last', int64, ['attnscope.batch']);
+    const index = graph.node('Add', [graph.node('Mul', [graph.range(graph.slice(shape, 0, 0, 1)), positions]), last]);
+    const flat = graph.reshape(graph.cast(value, float), graph.concat([graph.ints([-1]), graph.slice(shape, 0, 2, 3)], 0));
+    lastLogits = graph.output('logits', graph.node('Gather', [flat, index], { axis: 0 }), float);
+  }
+  return { edits: graph.edits(), sites, ...(lastLogits ? { lastLogits } : {}), feeds: { real: [...sides], last: lastLogits !== undefined } };
+}
+
+interface Context { readonly graph: TapGraph; readonly masks: Map<string, string>; readonly canon: (value: string) => number; readonly sides: Set<string>; readonly options: TapOptions }
+
+/** The tokens that a site's queries are: of the decoder, of the (only or first) text side, or no tokens at all. */
+export function querySide(plan: SitePlan): 'decoder' | 'text' | undefined {
+  const { stack } = plan.site;
+  return stack === 'decoder' ? 'decoder' : stack === 'vision' || stack === 'audio' ? undefined : 'text';
+}
+
+function tapSite(context: Context, plan: SitePlan, index: number): SiteTaps {
+  const { graph, options } = context, name = (part: string): string => `${index}.${part}`;
+  const stored = options.stored === 'F16' ? float16 : float;
+  const tensor = (part: string, operand: Operand | undefined): string | undefined => {
+    if (!operand) return undefined;
+    const value = canonical(graph, operand, 'b s h d');
+    return graph.output(name(part), stored === float ? value : graph.cast(value, stored), stored);
+  };
+  const q = tensor('q', plan.q), k = tensor('k', plan.k), v = tensor('v', plan.v);
+  const z = options.keepZ ? tensor('z', plan.out) : undefined;
+  const softmax = plan.softmax && asMatrix(graph, plan.softmax.probs, plan.softmax.layout, plan.site.heads);
+  const probs = softmax === undefined ? undefined : graph.cast(softmax, float);
+  const out = plan.out && canonical(graph, plan.out, 'b s h d');
+  const like = probs ?? (plan.q && canonical(graph, plan.q, 'b h s d'));
+  const side = querySide(plan);
+  const rows = keptRows(context, side, like);
+  const taps: SiteTaps = {
+    ...(q ? { q } : {}), ...(k ? { k } : {}), ...(v ? { v } : {}), ...(z ? { z } : {}),
+    ...(out && rows ? { ownOutput: graph.output(name('ownOutput'), graph.node('Gather', [out, rows], { axis: 1 }), float) } : {}),
+    rows: graph.output(name('rows'), rows, int64),
+    ...(probs !== undefined && !plan.q ? { pattern: graph.output(name('pattern'), probs, float) } : {}),
+    scales: plan.scale.flatMap((factor, i) => ('value' in factor
+      ? [{ output: graph.output(name(`scale.${i}`), graph.reshape(graph.cast(factor.value, float), [-1]), float), power: factor.power }] : [])),
+    masks: plan.masks.map(term => {
+      const key = `${term.as === 'add'} ${term.merged ? plan.site.heads : ''} ${context.canon(term.value)}`;
+      let output = context.masks.get(key);
+      if (output === undefined) {
+        const type = term.as === 'add' ? float : uint8, value = graph.cast(term.value, type);
+        output = graph.output(`mask.${context.masks.size}`, term.merged ? splitBatch(graph, value, plan.site.heads ?? 1) : value, type);
+        context.masks.set(key, output);
+      }
+      return { output, as: term.as };
+    }),
+  };
+  if (probs === undefined || options.statistics === false) return taps;
+  const weights = realRows(context, side, probs);
+  const statistics = addStatistics(graph, plan, { index, probs, weights, rows, waitFor: [] });
+  return { ...taps, statistics };
+}
+
+/** [1] bool-like int64: 1 where the site's queries are the tokens of `side`. */
+function queriesAreTokens(graph: TapGraph, side: string, like: string): string {
+  const real = graph.input(`${side}.real`, float, ['attnscope.batch', `attnscope.${side}`]);
+  const shape = graph.shape(like);
+  const queries = graph.node('Equal', [graph.slice(shape, 0, 2, 3), graph.dim(real, 1)]);
+  const batch = graph.node('Equal', [graph.slice(shape, 0, 0, 1), graph.dim(real, 0)]);
+  return graph.node('And', [queries, batch]);
+}
+
+/** Weight of each query row, float32 [batch, 1, query, 1]: what was fed where the queries are the tokens, otherwise 1. */
+function realRows(context: Context, side: string | undefined, probs: string): string {
+  const { graph } = context, shape = graph.shape(probs);
+  const batch = graph.slice(shape, 0, 0, 1), queries = graph.slice(shape, 0, 2, 3);
+  const dims = graph.concat([batch, graph.ints([1]), queries, graph.ints([1])], 0);
+  if (side === undefined) return graph.node('Expand', [graph.floats(1), dims]);
+  context.sides.add(side);
+  const real = graph.input(`${side}.real`, float, ['attnscope.batch', `attnscope.${side}`]);
+  const all = graph.node('Mul', [graph.dim(real, 0), graph.dim(real, 1)]);
+  // One more number, 1, behind the fed ones is what every row reads that is no token.
+  const numbers = graph.concat([graph.reshape(real, [-1]), graph.floats([1])], 0);
+  const count = graph.node('Mul', [batch, queries]);
+  const index = graph.node('Where', [queriesAreTokens(graph, side, probs), graph.node('Min', [graph.range(count), all]), all]);
+  return graph.reshape(graph.node('Gather', [numbers, index], { axis: 0 }), dims);
+}
+
+/** Queries kept for parity, int64 [n]: what was fed where the queries are the tokens, otherwise evenly spread with the first and the last. */
+function keptRows(context: Context, side: string | undefined, like: string | undefined): string {
+  const { graph } = context;
+  if (like === undefined) return graph.ints([0]);
+  const queries = graph.slice(graph.shape(like), 0, 2, 3);
+  const count = graph.node('Min', [queries, graph.ints([rowsKept])]);
+  const most = graph.node('Max', [graph.node('Sub', [count, graph.ints([1])]), graph.ints([1])]);
+  const even = graph.node('Div', [graph.node('Mul', [graph.range(count), graph.node('Sub', [queries, graph.ints([1])])]), most]);
+  if (side === undefined) return even;
+  context.sides.add(side);
+  const fed = graph.input(`${side}.rows`, int64, [`attnscope.${side}.kept`]), length = graph.shape(fed), both = graph.concat([fed, even], 0);
+  const tokens = queriesAreTokens(graph, side, like);
+  const start = graph.node('Where', [tokens, graph.ints([0]), length]);
+  const end = graph.node('Where', [tokens, length, graph.shape(both)]);
+  return graph.node('Slice', [both, start, end, graph.ints([0])]);
+}
