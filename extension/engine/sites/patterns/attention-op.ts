@@ -5,7 +5,7 @@ import { axesOf, trackOperand, type Tracked } from '../operands.ts';
 import type { MaskTerm, Operand, Pattern } from '../site-plan.ts';
 import { attributeFloat, attributeInt, isBoolean } from '../walk.ts';
 
-export const pattern: Pattern = {
+export const attentionOp: Pattern = {
   id: 'attention-op',
   title: 'Attention operator of ONNX (opset 23)',
   match(node, view) {

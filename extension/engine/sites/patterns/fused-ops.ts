@@ -7,7 +7,7 @@ const fused = new Set([
 ]);
 const others: Readonly<Record<string, string>> = { LinearAttention: '', FlexAttention: 'ai.onnx.preview' };
 
-export const pattern: Pattern = {
+export const fusedOps: Pattern = {
   id: 'fused-ops',
   title: 'Fused attention operators',
   match(node) {

@@ -6,7 +6,7 @@ import { looksLikeAttention, probabilityChain, scoreChain, type ProbabilityChain
 import type { Operand, Pattern, SitePlan } from '../site-plan.ts';
 import { attributeInt, dataDependent } from '../walk.ts';
 
-export const pattern: Pattern = {
+export const softmax: Pattern = {
   id: 'softmax',
   title: 'Attention written out around a Softmax',
   match(node, view) {
