@@ -57,7 +57,7 @@ export function trackOperand(view: GraphView, value: string, axes: Axes, others:
     const wasRepeated = state.repeated;
     state = next;
     learn(view, state, sizes);
-    if (scaled || (state.repeated && !state.axes.flat().includes('r') && (!wasRepeated || found?.repeated === false))) commit();
+    if (scaled || !commits.length || (state.repeated && !state.axes.flat().includes('r') && (!wasRepeated || found?.repeated === false))) commit();
   }
   // Heads that are merged with dims can only be told apart where their number is known.
   found = commits.findLast(each => !layoutOf(each.axes)!.includes('(h d)') || sizes.has(each.repeated ? 'kv' : 'h'));

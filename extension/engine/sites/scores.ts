@@ -2,6 +2,7 @@
 import type { GraphView, Node } from '../onnx/model.ts';
 import { isMaskOnly } from './masks.ts';
 import { scaling } from './operands.ts';
+import { isProduct } from './products.ts';
 import type { MaskTerm, ScaleFactor } from './site-plan.ts';
 import { activations, attributeFloat, isBoolean, passes, scalarConstant } from './walk.ts';
 
@@ -51,12 +52,6 @@ export function scoreChain(view: GraphView, value: string, depth = 0): ScoreChai
   }
 }
 
-/** The product of two activations. */
-export function isProduct(view: GraphView, node: Node): boolean {
-  const live = activations(view);
-  return ((node.op === 'MatMul' && node.domain === '') || node.op === 'FusedMatMul') && live.has(node.inputs[0]) && live.has(node.inputs[1]);
-}
-
 /** Nodes that are looked at for a product behind scores of unknown form. */
 const farthest = 64;
 
@@ -70,7 +65,7 @@ export function looksLikeAttention(view: GraphView, scores: string): boolean {
     seen.add(name);
     if (!node || node.op === 'Shape') continue;
     if (isProduct(view, node)) return rows !== 1;
-    if (node.op !== 'MatMul' && node.op !== 'Gemm' && node.op !== 'Conv') stack.push(...node.inputs.filter(input => live.has(input)));
+    if (node.op !== 'MatMul' && node.op !== 'Gemm' && node.op !== 'Conv' && node.op !== 'MatMulNBits') stack.push(...node.inputs.filter(input => live.has(input)));
   }
   return false;
 }

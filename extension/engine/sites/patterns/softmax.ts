@@ -1,9 +1,11 @@
 /** Attention written out: a product of two activations, scaled, masked, through a softmax, times a third activation. */
+import type { RefusedSite } from '../../../contract/site.ts';
 import type { GraphView, Node } from '../../onnx/model.ts';
 import { planOf } from '../draft.ts';
-import { axesOf, layoutOf, trackOperand, type Axes } from '../operands.ts';
+import { layoutOf, trackOperand } from '../operands.ts';
+import { mixSides, scoreSides } from '../products.ts';
 import { looksLikeAttention, probabilityChain, scoreChain, type ProbabilityChain, type ScoreChain } from '../scores.ts';
-import type { Operand, Pattern, SitePlan } from '../site-plan.ts';
+import type { Pattern, SitePlan } from '../site-plan.ts';
 import { attributeInt, dataDependent } from '../walk.ts';
 
 export const softmax: Pattern = {
@@ -13,9 +15,8 @@ export const softmax: Pattern = {
     if (node.op !== 'Softmax' || node.domain !== '' || !overLastAxis(node, view)) return undefined;
     const [scores] = node.inputs, [probs] = node.outputs;
     const after = probabilityChain(view, probs), before = scoreChain(view, scores);
-    if (!after) return undefined;
     if (before && isPooling(view, before)) return undefined;
-    return (before && dense(node, view, before, after)) ?? onlySoftmax(node, view, after);
+    return (before && after && dense(node, view, before, after)) ?? onlySoftmax(node, view, after);
   },
 };
 
@@ -32,44 +33,36 @@ function isPooling(view: GraphView, { product }: ScoreChain): boolean {
 }
 
 function dense(node: Node, view: GraphView, before: ScoreChain, after: ProbabilityChain): SitePlan | undefined {
-  const rank = rankOf(view, before.product), outRank = rankOf(view, after.product), softmaxRank = view.dims(node.inputs[0])?.length ?? rank;
-  if (!isRank(rank) || !isRank(outRank) || !isRank(softmaxRank)) return undefined;
-  const transB = before.product.op === 'FusedMatMul' && attributeInt(before.product, 'transB', 0) === 1;
-  const k = trackOperand(view, before.product.inputs[1], transB ? plain(rank) : rank === 4 ? axesOf.fourTransposed : axesOf.threeTransposed);
-  const v = trackOperand(view, after.product.inputs[1], plain(outRank));
+  const scores = scoreSides(view, before.product), mix = mixSides(view, after.product);
+  const rank = view.dims(node.inputs[0])?.length ?? scores?.rank;
+  if (!scores || !mix || (rank !== 3 && rank !== 4)) return undefined;
+  const k = trackOperand(view, scores.k.value, scores.k.axes), v = trackOperand(view, mix.v.value, mix.v.axes);
   // A product has one head axis: what k or v say of it (unless they are broadcast along it) is true of q too.
   const told = [k, v].find(operand => operand && !operand.repeated && operand.heads !== undefined && operand.heads > 1)?.heads;
-  const q = trackOperand(view, before.product.inputs[0], plain(rank), { heads: told ?? (rank === 4 ? view.dims(before.product.outputs[0])?.[1] : undefined), dim: k?.dim });
-  if (!q || !k || !v) return undefined;
-  const out: Operand = { value: after.product.outputs[0], layout: q.operand.layout.startsWith('b s d') || outRank === 4 ? layoutOf(plain(outRank))! : layoutOf(plain(3))!, heads: q.heads ?? null };
-  const single = rank === 3 && q.operand.layout === 'b s d';
+  const q = trackOperand(view, scores.q.value, scores.q.axes, { heads: told ?? (scores.rank === 4 ? view.dims(before.product.outputs[0])?.[1] : undefined), dim: k?.dim });
+  const layout = layoutOf(mix.out.axes);
+  if (!q || !k || !v || !layout) return undefined;
+  const single = scores.rank === 3 && q.heads === 1;
   return planOf({
-    node, capture: 'graph', tracked: { q, k, v },
-    q: q.operand, k: k.operand, v: v.operand, out: single && outRank === 3 ? { ...out, layout: 'b s d', heads: 1 } : out,
+    node, capture: 'graph', tracked: { q, k, v }, q: q.operand, k: k.operand, v: v.operand,
+    out: { value: mix.out.value, layout: single && layout === '(b h) s d' ? 'b s d' : layout, heads: q.heads ?? null },
     scale: [...before.scale, ...q.factors, ...k.factors], softcap: before.softcap, masks: before.masks,
     rule: { causal: false, offset: 'zero', window: null },
-    softmax: { scores: node.inputs[0], probs: after.probs, layout: softmaxRank === 4 ? 'b h q k' : single ? 'b q k' : '(b h) q k' },
+    softmax: { scores: node.inputs[0], probs: after.probs, layout: rank === 4 ? 'b h q k' : single ? 'b q k' : '(b h) q k' },
     nodes: [...before.nodes, node, ...after.nodes, ...q.nodes, ...k.nodes, ...v.nodes],
   }, view);
 }
 
-const isRank = (rank: number | undefined): rank is 3 | 4 => rank === 3 || rank === 4;
-const plain = (rank: 3 | 4): Axes => (rank === 4 ? axesOf.four : axesOf.three);
-
-/** Rank of a product, from whichever of its values is known. */
-function rankOf(view: GraphView, product: Node): number | undefined {
-  const ranks = [product.outputs[0], ...product.inputs.slice(0, 2)].map(value => view.dims(value)?.length).filter(rank => rank !== undefined);
-  return ranks.length ? Math.max(...ranks) : undefined;
-}
-
-/** Probabilities over positions whose scores come about in a way that is not understood: they can still be read. */
-function onlySoftmax(node: Node, view: GraphView, after: ProbabilityChain): SitePlan | undefined {
-  const rank = view.dims(node.inputs[0])?.length ?? rankOf(view, after.product);
-  if (!isRank(rank) || !looksLikeAttention(view, node.inputs[0])) return undefined;
+/** Probabilities over positions whose surroundings are not understood: they can still be read, or at least be named. */
+function onlySoftmax(node: Node, view: GraphView, after: ProbabilityChain | undefined): SitePlan | RefusedSite | undefined {
+  const dims = view.dims(node.inputs[0]), rank = dims?.length ?? 4;
+  const used = after !== undefined || (rank === 4 && view.consumers(node.outputs[0]).length > 0);
+  if (rank < 3 || !used || !looksLikeAttention(view, node.inputs[0])) return undefined;
+  if (rank > 4) return { node: node.name, operator: 'Softmax', reason: `Its probabilities have ${rank} axes; attention of up to four (batch, head, query, key) can be read.` };
   return planOf({
     node, capture: 'softmax-only', q: undefined, k: undefined, v: undefined, out: undefined, scale: [], softcap: 0, masks: [],
     rule: { causal: false, offset: 'zero', window: null },
-    softmax: { scores: node.inputs[0], probs: after.probs, layout: rank === 4 ? 'b h q k' : '(b h) q k' },
-    nodes: [node, ...after.nodes], heads: rank === 4 ? view.dims(node.inputs[0])?.[1] : undefined,
+    softmax: { scores: node.inputs[0], probs: after?.probs ?? node.outputs[0], layout: rank === 4 ? 'b h q k' : '(b h) q k' },
+    nodes: [node, ...(after?.nodes ?? [])], heads: rank === 4 ? dims?.[1] : undefined,
   }, view);
 }
