@@ -9,11 +9,11 @@ export function vocabularySize(model: Model, input: string, config: ModelConfig)
   return rows.length ? Math.min(...rows) : config.vocabulary;
 }
 
-/** Rows of position tables: initializers that are named so; config.json otherwise. Undefined when nothing limits the length. */
+/** Rows of the text's position tables: initializers that are named so; config.json otherwise. Undefined when nothing limits the length. */
 export function positionLimit(model: Model, config: ModelConfig): { readonly positions: number; readonly from: string } | undefined {
   const limits: { positions: number; from: string }[] = [];
   for (const tensor of model.graph.initializers.values()) {
-    if (tensor.dims.length !== 2 || !/(^|[./_])(wpe|position_embeddings?|embed_positions|pos_embed(ding)?s?|positional_embedding)(\.|$|_)/i.test(tensor.name)) continue;
+    if (tensor.dims.length !== 2 || /vision|visual|image|audio/i.test(tensor.name) || !/(^|[./_])(wpe|position_embeddings?|embed_positions|pos_embed(ding)?s?|positional_embedding)(\.|$|_)/i.test(tensor.name)) continue;
     // OPT and BART keep two rows in front.
     const offset = /embed_positions/.test(tensor.name) && tensor.dims[0] % 2 === 0 && config.positions === tensor.dims[0] - 2 ? 2 : 0;
     limits.push({ positions: tensor.dims[0] - offset, from: `its table ${tensor.name}` });
