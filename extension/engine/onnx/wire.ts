@@ -28,8 +28,8 @@ export class FileBytes implements Document {
   /** Where the last varint ended. */
   next = 0;
   private fd: number;
-  private readonly segments: { readonly start: number; readonly bytes: Uint8Array }[] = [];
-  private window: Uint8Array = new Uint8Array(0);
+  private readonly segments: { readonly start: number; readonly bytes: Buffer }[] = [];
+  private window: Buffer = Buffer.alloc(0);
   private windowStart = 0;
   private windowSize = firstWindow;
 
@@ -42,7 +42,7 @@ export class FileBytes implements Document {
 
   static of(bytes: Uint8Array, file: string): FileBytes {
     const all = new FileBytes(file, bytes.length, -1);
-    if (bytes.length) all.segments.push({ start: 0, bytes });
+    if (bytes.length) all.segments.push({ start: 0, bytes: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength) });
     return all;
   }
 
@@ -86,7 +86,12 @@ export class FileBytes implements Document {
     return whole;
   }
 
-  text(start: number, end: number): string { return decoder.decode(this.bytes(start, end)); }
+  text(start: number, end: number): string {
+    if (end <= start) return '';
+    this.seek(start);
+    const { window, windowStart } = this;
+    return end <= windowStart + window.length ? window.toString('utf8', start - windowStart, end - windowStart) : decoder.decode(this.bytes(start, end));
+  }
 
   float(at: number): number {
     const b = this.bytes(at, at + 4);
@@ -151,6 +156,7 @@ export class FileBytes implements Document {
 
   /** Makes the window the segment that holds `at`, reading it if nothing did so far. */
   private seek(at: number): void {
+    if (at >= this.windowStart && at < this.windowStart + this.window.length) return;
     let low = 0, high = this.segments.length;
     while (low < high) {
       const middle = (low + high) >> 1;
@@ -163,7 +169,7 @@ export class FileBytes implements Document {
     this.windowSize = follows ? Math.min(this.windowSize * 2, largestWindow) : firstWindow;
     const length = Math.min(this.windowSize, this.size - at, (this.segments[low]?.start ?? Infinity) - at);
     if (this.bytesRead + length > mostKept) throw new UserError(`The graph of ${this.file} is larger than ${mostKept >> 20} MB without its weights.`, 'Export the weights as initializers.');
-    const bytes = new Uint8Array(length);
+    const bytes = Buffer.allocUnsafeSlow(length);
     const got = readSync(this.fd, bytes, 0, length, at);
     if (got < length) throw damaged(this.file, `it ended at byte ${at + got} while it was read`);
     this.bytesRead += got;
