@@ -145,32 +145,35 @@ class Storyteller(nn.Module):
         self.layers = nn.ModuleList([Block(config) for _ in range(config.num_hidden_layers)])
         self.norm = RMSNorm(config.hidden_size, config.rms_norm_eps)
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> Tensor:
-        """A whole text at once. `attention_mask` has 0 where a row is padded, on the left."""
-        logits, _ = self.continued(input_ids, attention_mask)
-        return logits
-
-    def continued(
+    def forward(
         self, input_ids: Tensor, attention_mask: Tensor | None = None, past: list[Cache] | None = None
-    ) -> tuple[Tensor, list[Cache]]:
-        """The next tokens of a text whose beginning is in `past`; the mask covers both, [B, S]."""
+    ) -> Tensor | tuple[Tensor, list[Cache]]:
+        """Logits, [B, T, vocabulary]; given a cache, be it empty, also the cache with these tokens in it.
+
+        `attention_mask` is [B, S], cached tokens included, with 0 where a row is padded on the left.
+        """
         length = input_ids.shape[1]
         if attention_mask is None:
             positions, mask = torch.arange(length, device=input_ids.device)[None], None
         else:
-            positions = (attention_mask.cumsum(-1) - 1).clamp(min=0)[:, -length:]
+            seen = attention_mask.shape[1] - length
+            positions = (attention_mask.cumsum(-1) - 1).clamp(min=0)[:, seen:]
             mask = visible(attention_mask, length)
 
         x = self.embed(input_ids)
         cos, sin = self.rotary(positions)
         presents = []
         for index, layer in enumerate(self.layers):
-            x, present = layer(x, cos, sin, mask, past[index] if past else None)
+            x, present = layer(x, cos, sin, mask, None if past is None else past[index])
             presents.append(present)
-        return F.linear(self.norm(x), self.embed.weight), presents
+
+        logits = F.linear(self.norm(x), self.embed.weight)
+        return logits if past is None else (logits, presents)
 
 
 def visible(attention_mask: Tensor, length: int) -> Tensor:
     """Which keys the last `length` tokens may see: those not later than they, and not padding. [B, 1, T, S]"""
-    key = torch.arange(attention_mask.shape[1], device=attention_mask.device)
-    return (key <= key[-length:, None]) & attention_mask[:, None, None, :].bool()
+    total = attention_mask.shape[1]
+    key = torch.arange(total, device=attention_mask.device)
+    query = torch.arange(length, device=attention_mask.device) + (total - length)
+    return (key <= query[:, None]) & attention_mask[:, None, None, :].bool()
