@@ -66,6 +66,8 @@ export interface ModelInfo {
   readonly nodes: number;
   /** SHA-256 of the whole model (file and external data), in traces only. */
   readonly sha256?: string;
+  /** Files beside the model that hold its weights, paths relative to its folder, as they were when it was opened. */
+  readonly dataFiles?: readonly { readonly file: string; readonly bytes: number; /** ISO 8601. */ readonly modified: string }[];
 }
 
 export interface SitesReport {
