@@ -13,6 +13,8 @@ export function greetParent(role: Hello['role'], versions: Readonly<Record<strin
   };
   process.stdout.write(`${JSON.stringify(greeting)}\n`);
   watchParent();
+  // Ctrl-C in a terminal goes to the whole group; the parent decides what it means.
+  process.on('SIGINT', () => undefined);
   const closed = new Promise<string>(resolve => { process.once('disconnect', () => { resolve('The parent is gone.'); setImmediate(() => process.exit(0)); }); });
   return { post: message => { if (process.connected) process.send!(message); }, listen: on => { process.on('message', on); }, closed };
 }

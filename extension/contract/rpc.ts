@@ -93,7 +93,8 @@ export function connect<A extends Api<A>>(port: Port): Client<A> {
     const settle = <T>(then: (value: T) => void) => (value: T): void => { options.signal?.removeEventListener('abort', onAbort); then(value); };
     pending.set(id, { resolve: settle(resolve), reject: settle(reject), onProgress: options.onProgress });
     options.signal?.addEventListener('abort', onAbort, { once: true });
-    port.post({ call: id, method, request });
+    // A request that cannot be copied fails alone.
+    try { port.post({ call: id, method, request }); } catch (error) { pending.delete(id); settle(reject)(error as Error); }
   });
   return new Proxy({} as Client<A>, {
     // `then` must stay absent, or awaiting a client would call it.
