@@ -6,6 +6,8 @@ import { damaged, wire, type FileBytes } from './wire.ts';
 const deepestGraph = 16;
 const mostNodes = 2_000_000;
 const mostDims = 64;
+/** Inputs or outputs of one node. */
+const mostPorts = 1 << 16;
 const mostNumbers = 1 << 24;
 
 /** Payloads up to this many bytes are read and stay inline in skeletons; integers (shapes, indices) may be larger. */
@@ -103,6 +105,7 @@ function readNode(context: Context, message: Field, depth: number): Node {
       default: break;
     }
   });
+  if (Math.max(inputs.length, outputs.length) > mostPorts) throw damaged(from.file, `the node ${name || op} has more than ${mostPorts} inputs or outputs`);
   return { name, op, domain: domain === 'ai.onnx' ? '' : domain, inputs, outputs, attributes, metadata };
 }
 

@@ -36,20 +36,20 @@ function findingsOf(view: GraphView, value: string, added: boolean): Findings {
   let found = known.get(value);
   if (!found) {
     known.set(value, found = { causal: false, left: undefined, right: undefined, padding: false, additive: false });
-    if (added) inspectAdded(view, value, found, 0); else inspect(view, value, found);
+    if (added) inspectAdded(view, value, found, { steps: 0 }); else inspect(view, value, found);
   }
   return found;
 }
 
 /** Of an added value only the parts that hide are looked into: how a bias is computed says nothing of what is visible. */
-function inspectAdded(view: GraphView, value: string, found: Findings, depth: number): void {
+function inspectAdded(view: GraphView, value: string, found: Findings, budget: Budget): void {
   if (isMaskOnly(view, value)) { inspect(view, value, found); return; }
   const node = view.producer(value);
-  if (depth < 24 && node?.domain === '') {
-    if (node.op === 'Add') { for (const input of node.inputs) inspectAdded(view, input, found, depth + 1); return; }
-    if (moves.has(node.op) || passes(node)) { inspectAdded(view, node.inputs[0], found, depth + 1); return; }
+  if (++budget.steps < mostSteps && node?.domain === '') {
+    if (node.op === 'Add') { for (const input of node.inputs) inspectAdded(view, input, found, budget); return; }
+    if (moves.has(node.op) || passes(node)) { inspectAdded(view, node.inputs[0], found, budget); return; }
     const fill = node.op === 'Where' ? node.inputs.findIndex((input, i) => i > 0 && (scalarConstant(view, input) ?? 0) <= hidden) : -1;
-    if (fill > 0) { inspect(view, node.inputs[0], found); inspectAdded(view, node.inputs[3 - fill], found, depth + 1); return; }
+    if (fill > 0) { inspect(view, node.inputs[0], found); inspectAdded(view, node.inputs[3 - fill], found, budget); return; }
   }
   found.additive = true;
   // A bias and a mask that an exporter folded into one constant.
@@ -59,14 +59,14 @@ function inspectAdded(view: GraphView, value: string, found: Findings, depth: nu
 
 const cache = new WeakMap<GraphView, Map<string, boolean>>();
 
-/** Whether an added value only hides: zeros where a key is visible, a large negative number where it is not. */
-export function isMaskOnly(view: GraphView, value: string): boolean {
+/** Whether an added value only hides: zeros where a key is visible, a large negative number where it is not. Every value is judged once. */
+export function isMaskOnly(view: GraphView, value: string, depth = 0): boolean {
   let known = cache.get(view);
   if (!known) cache.set(view, known = new Map());
   let answer = known.get(value);
   if (answer === undefined) {
     known.set(value, false);
-    known.set(value, answer = judge(view, value, 0));
+    known.set(value, answer = judge(view, value, depth));
   }
   return answer;
 }
@@ -80,7 +80,7 @@ function judge(view: GraphView, value: string, depth: number): boolean {
     if (view.graph.initializers.has(value)) return storedMask(view, value)?.every(number => number === 0 || number <= hidden) ?? false;
     return /mask/i.test(value) && view.graph.inputs.some(input => input.name === value);
   }
-  const each = (inputs: readonly string[]): boolean => inputs.every(input => judge(view, input, depth + 1));
+  const each = (inputs: readonly string[]): boolean => inputs.every(input => isMaskOnly(view, input, depth + 1));
   if (node.domain !== '') return false;
   if (moves.has(node.op) || passes(node)) return each([node.inputs[0]]);
   switch (node.op) {
@@ -89,25 +89,30 @@ function judge(view: GraphView, value: string, depth: number): boolean {
     case 'ScatterND': case 'ScatterElements': return each([node.inputs[0], node.inputs[2]]);
     case 'ConstantOfShape': { const fill = node.attributes.get('value')?.tensor; const number = fill ? readTensor(view.model, fill, 1)?.[0] : 0; return number === 0 || (number ?? 1) <= hidden; }
     // (1 − mask) · −big, and a mask times another: one factor is 0 or 1, the other hides.
-    case 'Mul': return node.inputs.some((input, i) => judge(view, input, depth + 1) && isIndicator(view, node.inputs[1 - i], 0));
+    case 'Mul': return node.inputs.some((input, i) => isMaskOnly(view, input, depth + 1) && isIndicator(view, node.inputs[1 - i], { steps: 0 }));
     default: return false;
   }
 }
 
 const moves = new Set(['Reshape', 'Unsqueeze', 'Squeeze', 'Expand', 'Tile', 'Slice', 'Transpose', 'Trilu', 'Gather', 'GatherND', 'Flatten']);
 
+/** Steps that one question may take through a graph, so that no graph, however made, takes long. */
+interface Budget { steps: number }
+const mostSteps = 400;
+
 /** A value of zeros and ones: a mask cast to numbers, or one minus it. */
-function isIndicator(view: GraphView, value: string, depth: number): boolean {
-  if (depth > 32) return false;
+function isIndicator(view: GraphView, value: string, budget: Budget): boolean {
+  if (++budget.steps > mostSteps) return false;
   const constant = view.constant(value);
   if (constant) return constant.data.every(number => number === 0 || number === 1);
   const node = view.producer(value);
   if (!node) return view.graph.inputs.some(input => input.name === value && /mask/i.test(value));
-  if (node.op === 'Cast') return isBoolean(view, node.inputs[0]) || isIndicator(view, node.inputs[0], depth + 1);
-  if (node.op === 'Sub') return scalarConstant(view, node.inputs[0]) === 1 && isIndicator(view, node.inputs[1], depth + 1);
-  if (node.op === 'Mul' || node.op === 'And') return node.inputs.every(input => isIndicator(view, input, depth + 1));
-  if (node.op === 'Where') return node.inputs.slice(1).every(input => isIndicator(view, input, depth + 1));
-  return (moves.has(node.op) || passes(node) || node.op === 'Not') && (isBoolean(view, node.inputs[0]) || isIndicator(view, node.inputs[0], depth + 1));
+  const each = (inputs: readonly string[]): boolean => inputs.every(input => isIndicator(view, input, budget));
+  if (node.op === 'Cast') return isBoolean(view, node.inputs[0]) || each([node.inputs[0]]);
+  if (node.op === 'Sub') return scalarConstant(view, node.inputs[0]) === 1 && each([node.inputs[1]]);
+  if (node.op === 'Mul' || node.op === 'And') return each(node.inputs);
+  if (node.op === 'Where') return each(node.inputs.slice(1));
+  return (moves.has(node.op) || passes(node) || node.op === 'Not') && (isBoolean(view, node.inputs[0]) || each([node.inputs[0]]));
 }
 
 /** Looks at everything a mask is computed from, except shapes. */
@@ -135,7 +140,7 @@ const comparisons = new Set(['Less', 'LessOrEqual', 'Greater', 'GreaterOrEqual']
 
 /** A comparison of key positions with query positions: causal, or one side of a window. True when it was one. */
 function compare(view: GraphView, node: Node, found: Findings): boolean {
-  const a = linear(view, node.inputs[0], 0), b = linear(view, node.inputs[1], 0);
+  const budget = { steps: 0 }, a = linear(view, node.inputs[0], budget), b = linear(view, node.inputs[1], budget);
   if (!a || !b) return false;
   // As: Σ key·k + query·q + constant (relation) 0.
   const key = a.key - b.key, query = a.query - b.query, constant = a.constant - b.constant;
@@ -162,17 +167,17 @@ function compare(view: GraphView, node: Node, found: Findings): boolean {
 interface Linear { readonly key: number; readonly query: number; readonly constant: number; readonly absolute: boolean }
 
 /** A value as key position, query position and a constant; offsets that only a run shows (the past) count as none. */
-function linear(view: GraphView, value: string, depth: number): Linear | undefined {
-  if (depth > 32) return undefined;
+function linear(view: GraphView, value: string, budget: Budget): Linear | undefined {
+  if (++budget.steps > mostSteps) return undefined;
   const scalar = scalarConstant(view, value);
   if (scalar !== undefined) return { key: 0, query: 0, constant: scalar, absolute: false };
   const dims = view.dims(value), node = view.producer(value);
   if (node?.op === 'Sub' || node?.op === 'Add') {
-    const [a, b] = node.inputs.map(input => linear(view, input, depth + 1)), sign = node.op === 'Sub' ? -1 : 1;
+    const [a, b] = node.inputs.map(input => linear(view, input, budget)), sign = node.op === 'Sub' ? -1 : 1;
     return a && b && { key: a.key + sign * b.key, query: a.query + sign * b.query, constant: a.constant + sign * b.constant, absolute: a.absolute || b.absolute };
   }
-  if (node?.op === 'Abs') { const inner = linear(view, node.inputs[0], depth + 1); return inner && { ...inner, absolute: true }; }
-  if (node?.op === 'Neg') { const inner = linear(view, node.inputs[0], depth + 1); return inner && { key: -inner.key, query: -inner.query, constant: -inner.constant, absolute: inner.absolute }; }
+  if (node?.op === 'Abs') { const inner = linear(view, node.inputs[0], budget); return inner && { ...inner, absolute: true }; }
+  if (node?.op === 'Neg') { const inner = linear(view, node.inputs[0], budget); return inner && { key: -inner.key, query: -inner.query, constant: -inner.constant, absolute: inner.absolute }; }
   if (dims && dims.length >= 2) {
     const last = dims[dims.length - 1], before = dims[dims.length - 2];
     if (before === 1 && last !== 1) return { key: 1, query: 0, constant: offset(view, value), absolute: false };

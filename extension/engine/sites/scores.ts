@@ -18,17 +18,20 @@ export interface ScoreChain {
 /** A score at or below this is as good as hidden (contract: additive masks ≤ −1e4). */
 const hidden = -1e4;
 
+/** Operators between a product and its softmax are a dozen; sums may fork, so what is tried is bounded as a whole. */
+const mostSteps = 300;
+
 /** Walks back from `value`; undefined where an operator on the way is not understood. */
-export function scoreChain(view: GraphView, value: string, depth = 0): ScoreChain | undefined {
+export function scoreChain(view: GraphView, value: string, budget = { steps: 0 }): ScoreChain | undefined {
   const node = view.producer(value);
-  if (!node || depth > 24 || node.outputs[0] !== value) return undefined;
+  if (!node || ++budget.steps > mostSteps || node.outputs[0] !== value) return undefined;
   if (isProduct(view, node)) {
     const alpha = node.op === 'FusedMatMul' ? attributeFloat(node, 'alpha', 1) : 1;
     return { product: node, scale: alpha === 1 ? [] : [{ constant: alpha, power: 1 }], softcap: 0, masks: [], nodes: [node] };
   }
   if (node.domain !== '') return undefined;
   const on = (from: string): ScoreChain | undefined => {
-    const rest = scoreChain(view, from, depth + 1);
+    const rest = scoreChain(view, from, budget);
     return rest && { ...rest, nodes: [...rest.nodes, node] };
   };
   if (passes(node) || node.op === 'Reshape' || node.op === 'Unsqueeze' || node.op === 'Squeeze') return on(node.inputs[0]);

@@ -104,3 +104,15 @@ describe('operators', () => {
     expect(looked).toContain('1 fused attention operator were looked at');
   });
 });
+
+describe('hostile graphs', () => {
+  it('sums that fork at every step, and masks made of them, take no time', async () => {
+    const fork = (from: string, to: string, count: number): Line[] => Array.from({ length: count }, (_, i) => ['Add', `${i ? `${to}${i - 1}` : from} ${i ? `${to}${i - 1}` : from}`, i === count - 1 ? to : `${to}${i}`]);
+    const keep = { name: 'keep_mask', type: dataType.bool, dims: [2, 1, 'T', 'T'] };
+    const start = performance.now();
+    await sites([kT, ['MatMul', 'q kT', 'x'], ...fork('x', 's', 60), ...end], [q, k, v]);
+    await sites([kT, ['MatMul', 'q kT', 's0'], ['Where', 'keep_mask zero low', 'm'], ...fork('m', 'n', 60), ...fork('bias', 'c', 60), ['Add', 's0 n', 's1'], ['Add', 's1 c', 's'], ...end], [q, k, v, keep, float('bias', 1, 1, 'T', 'T')], [scalar('zero', 0), scalar('low', -1e9)]);
+    await sites([kT, ['MatMul', 'q kT', 's0'], ...fork('rows', 'r', 60), ...fork('columns', 'c', 60), ['Less', 'r c', 'keep'], ['Where', 'keep s0 low', 's'], ...end], [q, k, v, float('rows', 1, 1, 'T', 1), float('columns', 1, 1, 1, 'T')], [scalar('low', -1e9)]);
+    expect(performance.now() - start).toBeLessThan(1500);
+  });
+});
