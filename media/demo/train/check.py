@@ -1,4 +1,4 @@
-"""Check the exported folder as a user gets it, without PyTorch: size, sources, visible softmax, and that both graphs agree."""
+"""Check the exported folder as a user gets it, without PyTorch: size, source lines, softmax, agreement."""
 
 import argparse
 import json
@@ -33,10 +33,12 @@ def sessions(folder: Path) -> list[onnxruntime.InferenceSession]:
             for name in ("model.onnx", "model_cached.onnx")]
 
 
-def cached_logits(session: onnxruntime.InferenceSession, ids: np.ndarray, mask: np.ndarray, pieces: list[int]) -> np.ndarray:
+def cached_logits(
+    session: onnxruntime.InferenceSession, ids: np.ndarray, mask: np.ndarray, pieces: list[int]
+) -> np.ndarray:
     """The logits of a text fed piece by piece, each time with the cache of the piece before."""
     names = [tensor.name for tensor in session.get_inputs()[2:]]
-    shape = [tensor.shape for tensor in session.get_inputs()][2]
+    shape = session.get_inputs()[2].shape
     cache = [np.zeros((len(ids), shape[1], 0, shape[3]), np.float32) for _ in names]
     found, at = [], 0
     for piece in pieces:

@@ -1,4 +1,4 @@
-"""Export a trained Storyteller to ONNX twice, plain and with a cache, over one file of weights, and compare with PyTorch."""
+"""Export a Storyteller to ONNX twice, plain and with a cache, over one file of weights, and compare with PyTorch."""
 
 import argparse
 import json
@@ -117,7 +117,8 @@ class WeightsFile:
                 self.bytes += bytes(-len(self.bytes) % ALIGNMENT)
                 self.offsets[raw] = len(self.bytes)
                 self.bytes += raw
-            tensor.CopyFrom(onnx.TensorProto(name=tensor.name, dims=tensor.dims, data_type=tensor.data_type, raw_data=b""))
+            tensor.CopyFrom(onnx.TensorProto(
+                name=tensor.name, dims=tensor.dims, data_type=tensor.data_type, raw_data=b""))
             set_external_data(tensor, WEIGHTS, offset=self.offsets[raw], length=len(raw))
             tensor.ClearField("raw_data")
 
@@ -133,8 +134,17 @@ def write_config(config: Config, path: Path) -> None:
     }, indent=2) + "\n")
 
 
-def export(weights: Path, folder: Path) -> None:
-    state = torch.load(weights, map_location="cpu", weights_only=True)
+def weights_of(run: Path | None, folder: Path) -> dict[str, Tensor]:
+    """Of a fresh run, or else the ones exported before: the graph keeps PyTorch's names."""
+    if run:
+        return torch.load(run / "weights.pt", map_location="cpu", weights_only=True)
+    names = Storyteller(Config()).state_dict()
+    tensors = onnx.load(folder / "model.onnx").graph.initializer
+    return {tensor.name: torch.from_numpy(onnx.numpy_helper.to_array(tensor).copy())
+            for tensor in tensors if tensor.name in names}
+
+
+def export(state: dict[str, Tensor], folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     shared = WeightsFile(folder / WEIGHTS)
     for name, kind, exporter in (("model.onnx", Storyteller, export_plain),
@@ -168,11 +178,12 @@ def session(path: Path) -> onnxruntime.InferenceSession:
 
 
 @torch.no_grad()
-def compare(weights: Path, folder: Path) -> dict:
+def compare(state: dict[str, Tensor], folder: Path) -> dict:
     """Largest difference of logits from PyTorch's, for every shape tried."""
     model = CachedStoryteller(Config()).eval()
-    model.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
-    plain, cached, found = session(folder / "model.onnx"), session(folder / "model_cached.onnx"), {}
+    model.load_state_dict(state)
+    plain, cached = session(folder / "model.onnx"), session(folder / "model_cached.onnx")
+    found = {}
     past, present = cache_names(model.config, "past_key_values"), cache_names(model.config, "present")
     for batch, length, padding in ((1, 5, 0), (1, 64, 0), (2, 17, 6)):
         ids, mask = padded(batch, length, padding)
@@ -196,13 +207,15 @@ def compare(weights: Path, folder: Path) -> dict:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--run", type=Path, required=True, help="the folder that train.py wrote")
+    parser.add_argument("--run", type=Path, help="the folder that train.py wrote; without it the same weights again")
     parser.add_argument("--out", type=Path, default=Path("media/demo/storyteller"))
     options = parser.parse_args()
     torch.manual_seed(0)
-    export(options.run / "weights.pt", options.out)
-    differences = compare(options.run / "weights.pt", options.out)
-    (options.run / "parity.json").write_text(json.dumps(differences, indent=1))
+    state = weights_of(options.run, options.out)
+    export(state, options.out)
+    differences = compare(state, options.out)
+    if options.run:
+        (options.run / "parity.json").write_text(json.dumps(differences, indent=1))
     for shape, value in differences.items():
         print(f"{shape}: {value:.1e}")
     if max(differences.values()) > TOLERANCE:

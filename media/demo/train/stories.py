@@ -1,4 +1,4 @@
-"""Write everyday stories from a small grammar: a few people, and things that are given, looked for, listed and said again."""
+"""Write everyday stories from a small grammar: a few people, and things given, looked for, listed and said again."""
 
 from random import Random
 from typing import Callable

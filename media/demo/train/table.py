@@ -53,12 +53,12 @@ def rows(figures: dict) -> list[list[str]]:
 def text(figures: dict) -> str:
     head, *body = rows(figures)
     lines = ["| " + " | ".join(cells) + " |" for cells in (head, ["---"] * len(head), *body)]
-    sizes = ", ".join(f"`{name}` {size / 1e6:.2f} MB" for name, size in figures["bytes"].items())
+    sizes = ", ".join(f"`{name}` {max(size / 1000, 1):,.0f} kB" for name, size in figures["bytes"].items())
     return "\n".join([
         *lines, "",
         f"Largest difference of the exports' logits from PyTorch's, over {len(figures['parity'])} shapes: "
         f"{max(figures['parity'].values()):.0e}.", "",
-        f"Files: {sizes}; {sum(figures['bytes'].values()) / 1e6:.2f} MB together.", ""])
+        f"Files: {sizes}; {sum(figures['bytes'].values()) / 1000:,.0f} kB together.", ""])
 
 
 def main() -> None:
