@@ -1,0 +1,95 @@
+/** Collects what `PythonModule` holds from a syntax tree: classes (nested ones too), functions, imports, module-level names. */
+import type { Attribute, PythonClass, PythonFunction, PythonImport, PythonModule, Value } from './python-module.ts';
+import { scanFunction } from './scan-function.ts';
+import { child, createSource, dottedName, type Source, type Syntax } from './syntax.ts';
+import { either, valueOf } from './values.ts';
+
+const maxClasses = 2000;
+
+export function extractModule(text: string, root: Syntax): PythonModule {
+  const source = createSource(text);
+  const classes: PythonClass[] = [];
+  const functions: PythonFunction[] = [];
+  const imports: PythonImport[] = [];
+  const names = new Map<string, Value>();
+  const visit = (node: Syntax): void => {
+    switch (node.type) {
+      case 'class_definition': addClass(source, node, '', classes); return;
+      case 'function_definition': functions.push(scanFunction(source, node, false, new Set()).fn); return;
+      case 'import_statement': case 'import_from_statement': imports.push(...importsOf(source, node)); return;
+      case 'expression_statement': {
+        const assignment = node.children[0];
+        if (assignment?.type !== 'assignment' || assignment.children[0].type !== 'identifier') return;
+        const right = assignment.children[assignment.children.length - 1];
+        if (assignment.children.length < 2 || right.type === 'type') return;
+        const name = source.of(assignment.children[0]);
+        const value = valueOf(source, right, new Map());
+        names.set(name, names.has(name) ? either([names.get(name)!, value]) : value);
+        return;
+      }
+      // Definitions under `if TYPE_CHECKING`, `try: import …`, decorators, and around syntax errors.
+      case 'module': case 'decorated_definition': case 'if_statement': case 'elif_clause': case 'else_clause': case 'try_statement':
+      case 'except_clause': case 'finally_clause': case 'with_statement': case 'block': case 'ERROR':
+        for (const c of node.children) visit(c);
+    }
+  };
+  visit(root);
+  return { classes, functions, imports, names: [...names] };
+}
+
+function addClass(source: Source, node: Syntax, outer: string, into: PythonClass[]): void {
+  const id = child(node, 'identifier');
+  const body = child(node, 'block');
+  if (!id || into.length >= maxClasses) return;
+  const name = source.of(id);
+  const qualifiedName = outer ? `${outer}.${name}` : name;
+  const superclasses = child(node, 'argument_list');
+  const definitions: Syntax[] = [];
+  const attributes: Attribute[] = [];
+  const nested: Syntax[] = [];
+  const visit = (member: Syntax): void => {
+    switch (member.type) {
+      case 'function_definition': definitions.push(member); return;
+      case 'class_definition': nested.push(member); return;
+      case 'block': case 'decorated_definition': case 'if_statement': case 'else_clause': case 'elif_clause': case 'try_statement': case 'ERROR':
+        for (const c of member.children) visit(c);
+        return;
+      case 'expression_statement': {
+        const assignment = member.children[0];
+        if (assignment?.type !== 'assignment' || assignment.children[0].type !== 'identifier' || assignment.children.length < 2) return;
+        const right = assignment.children[assignment.children.length - 1];
+        if (right.type !== 'type') attributes.push({ name: source.of(assignment.children[0]), how: 'assign', method: undefined, value: valueOf(source, right, new Map()), range: source.range(member) });
+      }
+    }
+  };
+  if (body) visit(body);
+  const softmaxes = new Set<string>();
+  for (const match of source.of(node).matchAll(/self\.(\w+)\s*=\s*(?:torch\.)?nn\.Softmax\(/g)) softmaxes.add(match[1]);
+  const methods: PythonFunction[] = [];
+  for (const definition of definitions) {
+    const scanned = scanFunction(source, definition, true, softmaxes);
+    methods.push(scanned.fn);
+    attributes.push(...scanned.attributes);
+  }
+  const newline = source.text.indexOf('\n', node.start);
+  // A header over several lines would put the lens's range over its arguments; its first line is enough.
+  const lineEnd = newline < 0 ? node.end : newline;
+  const headerEnd = Math.min(lineEnd, (superclasses ?? id).end);
+  into.push({
+    name, qualifiedName, headerRange: source.range({ start: node.start, end: headerEnd }), nameRange: source.range(id), range: source.range(node),
+    bases: (superclasses?.children ?? []).map(b => dottedName(source, b.type === 'subscript' ? b.children[0] : b)).filter(b => b !== undefined),
+    attributes, methods,
+  });
+  for (const inner of nested) addClass(source, inner, qualifiedName, into);
+}
+
+function importsOf(source: Source, node: Syntax): PythonImport[] {
+  const alias = (n: Syntax): { name: string; alias: string } => n.type === 'aliased_import'
+    ? { name: source.of(n.children[0]), alias: source.of(n.children[1]) }
+    : { name: source.of(n), alias: source.of(n) };
+  if (node.type === 'import_statement') return node.children.map(c => ({ alias: alias(c).alias, module: alias(c).name, name: undefined }));
+  const [module, ...names] = node.children;
+  if (!module) return [];
+  const from = source.of(module).replace(/\s/g, '');
+  return names.map(n => n.type === 'wildcard_import' ? { alias: '*', module: from, name: '*' } : { alias: alias(n).alias, module: from, name: alias(n).name });
+}
