@@ -157,7 +157,15 @@ const singles: Readonly<Record<string, Single>> = {
     const axis = at(int(node, 'axis', 1), first.length);
     return [product(first.slice(0, axis)), product(first.slice(axis))];
   },
-  Shape: (_, __, first) => [first?.length],
+  Shape: (node, _, first) => {
+    if (!first) return [undefined];
+    const bound = (name: string, otherwise: number): number => Math.min(Math.max(at(int(node, name, otherwise), first.length), 0), first.length);
+    return [Math.max(bound('end', first.length) - bound('start', 0), 0)];
+  },
+  GatherND: (node, context, first) => {
+    const indices = context.dims(node.inputs[1]), batch = int(node, 'batch_dims', 0), depth = indices?.[indices.length - 1];
+    return first && indices && depth !== undefined ? [...indices.slice(0, -1), ...first.slice(batch + depth)] : undefined;
+  },
   Range: (node, context) => context.folded(node.outputs[0])?.dims ?? [undefined],
   ConstantOfShape: (node, context) => {
     const dims = context.folded(node.inputs[0]), length = context.dims(node.inputs[0])?.[0];
