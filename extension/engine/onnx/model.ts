@@ -78,6 +78,8 @@ export interface Model {
   readonly producer: string;
   readonly metadata: ReadonlyMap<string, string>;
   readonly graph: Graph;
+  /** Functions of the model's own, as `domain:name` → the operators (`domain:op`) of its body. */
+  readonly functions: ReadonlyMap<string, readonly string[]>;
 }
 
 /** Value of an attribute of a new node: number is an int, number[] are ints. */

@@ -68,7 +68,7 @@ function modelOf(path: string, from: FileBytes, parsed: Parsed): Model {
   const { dataFolder, dataFiles } = placeData(path, parsed.external, from.holes.length > 0);
   return {
     path, dataFolder, dataFiles, document: from, bytes: from.size, graphHash: hashWithout(from, parsed.weights),
-    irVersion: parsed.irVersion, opsets: parsed.opsets, producer: parsed.producer, metadata: parsed.metadata, graph: parsed.graph,
+    irVersion: parsed.irVersion, opsets: parsed.opsets, producer: parsed.producer, metadata: parsed.metadata, graph: parsed.graph, functions: parsed.functions,
   };
 }
 

@@ -21,6 +21,7 @@ export interface Parsed {
   readonly producer: string;
   readonly metadata: ReadonlyMap<string, string>;
   readonly graph: Graph;
+  readonly functions: ReadonlyMap<string, readonly string[]>;
   /** Ascending [start, end) ranges: the bytes of initializers, which the graph's hash leaves out. */
   readonly weights: readonly (readonly [number, number])[];
   /** Every tensor whose bytes lie outside the file. */
@@ -32,7 +33,7 @@ interface Context { readonly from: FileBytes; readonly weights: [number, number]
 /** Parses a model. Errors: `UserError` where the bytes are no ONNX model, end early, or nest too deeply. */
 export function parseModel(from: FileBytes): Parsed {
   const context: Context = { from, weights: [], external: [], nodes: 0 };
-  const opsets = new Map<string, number>(), metadata = new Map<string, string>();
+  const opsets = new Map<string, number>(), metadata = new Map<string, string>(), functions = new Map<string, readonly string[]>();
   let irVersion = 0, producer = '', version = '';
   let graphField: Field | undefined, graph: Graph | undefined;
   const notOnnx = (): UserError => new UserError(`${from.file} is not an ONNX model.`, 'Choose a file that torch.onnx.export, optimum or another exporter wrote.');
@@ -51,7 +52,8 @@ export function parseModel(from: FileBytes): Parsed {
         if (irVersion < 1) throw notOnnx();
         graphField = field;
         graph = readGraph(context, field, 0);
-      } else if (field.number === 8) readOpset(from, field, opsets);
+      } else if (field.number === 25) readFunction(context, field, functions);
+      else if (field.number === 8) readOpset(from, field, opsets);
       else if (field.number === 14) readEntry(from, field, metadata);
     });
   } catch (error) {
@@ -60,7 +62,7 @@ export function parseModel(from: FileBytes): Parsed {
   }
   if (irVersion < 1 || irVersion > 10_000) throw notOnnx();
   if (!graph) throw new UserError(`${from.file} holds no graph.`, 'It may be cut off; export or download the model again.');
-  return { irVersion, opsets, producer: `${producer} ${version}`.trim(), metadata, graph, weights: context.weights, external: context.external };
+  return { irVersion, opsets, producer: `${producer} ${version}`.trim(), metadata, graph, functions, weights: context.weights, external: context.external };
 }
 
 function readGraph(context: Context, message: Field, depth: number): Graph {
@@ -210,6 +212,22 @@ function readEntry(from: FileBytes, message: Field, into: Map<string, string>): 
     else if (field.number === 2) value = from.text(field.at, field.end);
   });
   into.set(key, value);
+}
+
+function readFunction(context: Context, message: Field, into: Map<string, readonly string[]>): void {
+  const { from } = context, ops: string[] = [];
+  let name = '', domain = '';
+  from.scan(message.at, message.end, field => {
+    if (field.wire !== wire.bytes) return;
+    if (field.number === 1) name = from.text(field.at, field.end);
+    else if (field.number === 10) domain = from.text(field.at, field.end);
+    else if (field.number === 7) {
+      if (++context.nodes > mostNodes) throw damaged(from.file, `it has more than ${mostNodes} nodes`);
+      const node = readNode(context, field, 0);
+      ops.push(`${node.domain}:${node.op}`);
+    }
+  });
+  into.set(`${domain}:${name}`, ops);
 }
 
 function readOpset(from: FileBytes, message: Field, into: Map<string, number>): void {

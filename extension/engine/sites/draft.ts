@@ -12,7 +12,7 @@ export type Draft = Omit<SitePlan, 'site'> & { readonly node: Node; readonly cap
 /** A plan whose site still lacks its name. */
 export function planOf(draft: Draft, view: GraphView): SitePlan {
   const { node, capture, tracked, heads, kvHeads, headDim, valueDim, ...plan } = draft;
-  const scale = plan.scale.reduce<number | undefined>((product, factor) => (product === undefined || !('constant' in factor) ? undefined : product * factor.constant ** factor.power), 1);
+  const scale = capture === 'softmax-only' ? undefined : plan.scale.reduce<number | undefined>((product, factor) => (product === undefined || !('constant' in factor) ? undefined : product * factor.constant ** factor.power), 1);
   const site: Site = {
     name: '', stack: 'main', layer: 0, kind: tracked ? kindOf(view, tracked.q.operand.value, tracked.k.operand.value) : 'self', form: 'dense',
     heads: heads ?? tracked?.q.heads ?? null, kvHeads: kvHeads ?? tracked?.k.heads ?? tracked?.v.heads ?? null,
@@ -31,13 +31,17 @@ const farthest = 160;
 /**
  * Cross attention: q and k are projected from different things. Walks back from both to the first products with weights; where these read
  * no common value, and what k's read was not itself made from what q's read (as reduced keys are), q and k come from two sequences.
+ * So they do where k was projected in another run and comes in as it is (the cached keys of an encoder).
  */
 function kindOf(view: GraphView, q: string, k: string): SiteKind {
   const ofQ = projected(view, q), ofK = projected(view, k);
+  if (ofQ.size && !ofK.size && view.graph.inputs.some(input => input.name === source(view, k))) return 'cross';
   if (!ofQ.size || !ofK.size || [...ofQ].some(value => ofK.has(value))) return 'self';
   const reached = ancestors(view, ofK, farthest);
   return [...ofQ].some(value => reached.has(value)) || [...ancestors(view, ofQ, 12)].some(value => ofK.has(value)) ? 'self' : 'cross';
 }
+
+const projections = new Set(['MatMul', 'Gemm', 'Conv', 'MatMulNBits', 'MatMulInteger', 'ConvInteger']);
 
 /** What the nearest products with weights before `value` read. */
 function projected(view: GraphView, value: string): Set<string> {
@@ -47,11 +51,23 @@ function projected(view: GraphView, value: string): Set<string> {
     seen.add(name);
     const node = view.producer(name);
     if (!node || node.op === 'Shape') continue;
-    const linear = (node.op === 'MatMul' || node.op === 'Gemm' || node.op === 'Conv' || node.op === 'MatMulNBits') && !live.has(node.inputs[1]);
+    const linear = projections.has(node.op) && !live.has(node.inputs[1]);
     if (linear) found.add(through(view, node.inputs[0]));
     else stack.push(...node.inputs);
   }
   return found;
+}
+
+/** The value that a chain of operators with one activation started from. */
+function source(view: GraphView, value: string): string {
+  const live = activations(view);
+  let at = value;
+  for (let steps = 0; steps < 16; steps++) {
+    const inputs = view.producer(at)?.inputs.filter(input => live.has(input)) ?? [];
+    if (inputs.length !== 1) break;
+    at = inputs[0];
+  }
+  return at;
 }
 
 /** The same value before it was reshaped for a Gemm. */

@@ -27,6 +27,9 @@ export function recognise(model: Model): Recognised {
   });
   const inner = innerNodes(model.graph).filter(node => node.op === 'Softmax' || node.op === 'Attention' || node.op.endsWith('Attention'));
   for (const node of inner) refused.push({ node: node.name, operator: node.domain ? `${node.domain}.${node.op}` : node.op, reason: 'It lies inside a branch or a loop, where it cannot be read yet; export the model without it.' });
+  for (const node of model.graph.nodes) {
+    if (reachesAttention(model, `${node.domain}:${node.op}`)) refused.push({ node: node.name, operator: `${node.domain}.${node.op}`, reason: 'Its softmax lies inside a function of the model, where it cannot be read yet; export the model with its functions inlined.' });
+  }
   const named = nameSites(found.map(({ plan }) => ({ module: plan.site.source.module, kind: plan.site.kind })));
   const plans = found.map(({ plan }, i): SitePlan => ({ ...plan, site: { ...plan.site, ...named[i] } }));
   return { plans, refused, looked: looked(model, refused) };
@@ -36,6 +39,18 @@ export function recognise(model: Model): Recognised {
 export function sitesReport(model: Model): SitesReport {
   const { plans, refused, looked: sentence } = recognise(model);
   return { formatVersion: 1, model: modelInfo(model), sites: plans.map(plan => plan.site), refused, ...(plans.length ? {} : { looked: sentence }) };
+}
+
+/** Whether a function of the model holds attention, itself or through the functions that it calls. */
+function reachesAttention(model: Model, name: string): boolean {
+  const seen = new Set<string>(), stack = model.functions.has(name) ? [name] : [];
+  for (let at = stack.pop(); at !== undefined; at = stack.pop()) {
+    if (/:(Softmax|\w*Attention)$/.test(at) && !model.functions.has(at)) return true;
+    if (seen.has(at)) continue;
+    seen.add(at);
+    for (const op of model.functions.get(at) ?? []) stack.push(op);
+  }
+  return false;
 }
 
 function innerNodes(graph: Graph): Node[] {

@@ -29,11 +29,14 @@ export const attentionOp: Pattern = {
     return planOf({
       node, capture: 'recomputed', tracked: { q, k, v }, q: q.operand, k: k.operand, v: v.operand, out,
       scale: [{ constant: given ?? 1 / Math.sqrt(headDim!), power: 1 }, ...q.factors, ...k.factors], softcap: attributeFloat(node, 'softcap', 0), masks,
-      rule: { causal, offset: pastKey ? 'past' : 'zero', window: left < 0 && right < 0 ? null : [left < 0 ? Infinity : left + 1, right < 0 ? Infinity : right] },
+      rule: { causal, offset: pastKey ? 'past' : 'zero', window: left < 0 && right < 0 ? null : [left < 0 ? unbounded : left + 1, right < 0 ? unbounded : right] },
       nodes: [node, ...q.nodes, ...k.nodes, ...v.nodes], headDim, valueDim: v.dim ?? (rank === 4 ? outDims?.[3] : undefined),
     }, view);
   },
 };
+
+/** A side of a window without an end: more keys than there can be. */
+const unbounded = 2 ** 31 - 1;
 
 /** An input of the operator, followed back through repeated heads. */
 function operandOf(view: GraphView, value: string, rank: number, heads: number | undefined): Tracked | undefined {
