@@ -8,10 +8,15 @@ export interface ZooTensor { readonly dtype: string; readonly shape: readonly nu
 const own = join(import.meta.dirname, 'models');
 
 /** Every export of every architecture; architectures of ATTNSCOPE_ZOO take the place of our copies. */
-export function zooCases(): readonly ZooCase[] {
+export function zooCases(): readonly ZooCase[] { return casesIn([own, process.env['ATTNSCOPE_ZOO']]); }
+
+/** Attention as people write it by hand (forms/make.py): one layer's module each, several exports. */
+export function formCases(): readonly ZooCase[] { return casesIn([join(import.meta.dirname, 'forms')]); }
+
+function casesIn(roots: readonly (string | undefined)[]): readonly ZooCase[] {
   const only = process.env['ATTNSCOPE_ONLY']?.split(',').filter(Boolean);
   const folders = new Map<string, string>();
-  for (const root of [own, process.env['ATTNSCOPE_ZOO']]) {
+  for (const root of roots) {
     if (!root) continue;
     for (const name of readdirSync(root)) if (existsSync(join(root, name, 'reference.safetensors'))) folders.set(name, join(root, name));
   }

@@ -2,10 +2,10 @@
 import { expect, test } from 'vitest';
 import { openModel } from '../../../extension/engine/onnx/open.ts';
 import { writeSkeleton } from '../../../extension/engine/onnx/writer.ts';
-import { readReference, zooCases } from '../../zoo/cases.ts';
+import { formCases, readReference, zooCases } from '../../zoo/cases.ts';
 import { runModel } from '../../zoo/session.ts';
 
-for (const zoo of zooCases()) {
+for (const zoo of [...zooCases(), ...formCases()]) {
   test(`${zoo.architecture}/${zoo.export}: a skeleton computes the same bits as the file`, async () => {
     const model = await openModel(zoo.file), reference = readReference(zoo.reference);
     const [own, ours] = [await runModel(model, reference), await runModel(model, reference, {})];

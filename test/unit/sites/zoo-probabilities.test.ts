@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import type { Site } from '../../../extension/contract/site.ts';
 import { openModel } from '../../../extension/engine/onnx/open.ts';
 import { recognise } from '../../../extension/engine/sites/recognise.ts';
-import { readReference, zooCases, type ZooTensor } from '../../zoo/cases.ts';
+import { formCases, readReference, zooCases, type ZooTensor } from '../../zoo/cases.ts';
 import { evaluate, type Array4 } from '../../zoo/evaluate.ts';
 
 /** float32 in the graph and in PyTorch, float64 here: a few ulps of the scores, of size 10 at most. */
@@ -19,7 +19,7 @@ const groups: readonly (readonly [group: string, mine: (site: Site) => boolean])
   ['vision_model_output', site => site.stack === 'vision'],
 ];
 
-for (const zoo of zooCases()) {
+for (const zoo of [...zooCases(), ...formCases()]) {
   test(`${zoo.architecture}/${zoo.export}`, async () => {
     const model = await openModel(zoo.file), reference = readReference(zoo.reference), { plans } = recognise(model);
     const evaluated = await evaluate(model, plans, reference), mask = reference.get('in.attention_mask');
