@@ -1,6 +1,7 @@
 /** Skeletons of every zoo file: without edits onnxruntime computes the same bits as from the file itself. */
 import { expect, test } from 'vitest';
 import { openModel } from '../../../extension/engine/onnx/open.ts';
+import { recognise } from '../../../extension/engine/sites/recognise.ts';
 import { writeSkeleton } from '../../../extension/engine/onnx/writer.ts';
 import { formCases, readReference, zooCases } from '../../zoo/cases.ts';
 import { runModel } from '../../zoo/session.ts';
@@ -15,6 +16,20 @@ for (const zoo of [...zooCases(), ...formCases()]) {
     const payload = model.document.holes.reduce((sum, [start, end]) => sum + end - start, 0);
     expect(writeSkeleton(model).length).toBeLessThan(model.bytes - payload + 160 * model.document.holes.length);
     expect(payload).toBeGreaterThan(0);
+  });
+}
+
+for (const level of ['disabled', 'basic', 'all'] as const) {
+  test(`taps leave the other outputs as they were, to the last bit, at level ${level}`, async () => {
+    for (const zoo of [...zooCases(), ...formCases()]) {
+      const model = await openModel(zoo.file), reference = readReference(zoo.reference), { plans } = recognise(model);
+      const taps = new Set(plans.flatMap(plan => [plan.q, plan.k, plan.v, plan.out].flatMap(operand => operand?.value ?? [])));
+      const nodes = [...taps].map((value, i) => ({ op: 'Identity', name: `tap_${i}`, inputs: [value], outputs: [`tap_${i}`] }));
+      const tapped = await runModel(model, reference, { nodes, outputs: nodes.map(node => ({ name: node.outputs[0] })) }, level);
+      const own = await runModel(model, reference, {}, level);
+      for (const [name, tensor] of Object.entries(own)) expect(Buffer.from(bytesOf(tapped[name].data)).equals(Buffer.from(bytesOf(tensor.data))), `${zoo.architecture}/${zoo.export} ${name}`).toBe(true);
+      expect(Object.keys(tapped).length).toBe(Object.keys(own).length + taps.size);
+    }
   });
 }
 
