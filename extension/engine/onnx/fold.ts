@@ -221,6 +221,8 @@ const rules: Readonly<Record<string, Rule>> = {
   Constant: constant, Shape: shape, Reshape: reshape, Unsqueeze: unsqueeze, Squeeze: squeeze, Concat: concat, Gather: gather, Slice: slice,
   Expand: expand, Transpose: transpose, Cast: cast, Range: range, ConstantOfShape: constantOfShape,
   Identity: (node, context) => context.folded(node.inputs[0]),
+  // Exporters write it for numbers beside activations: those are floats unless a constant says otherwise.
+  CastLike: (node, context) => { const x = context.folded(node.inputs[0]); return x && { ...x, int: context.folded(node.inputs[1])?.int ?? false }; },
   Add: elementwise(([a, b]) => a + b), Sub: elementwise(([a, b]) => a - b), Mul: elementwise(([a, b]) => a * b),
   Div: elementwise(([a, b], int) => (int ? Math.trunc(a / b) : a / b)), Pow: elementwise(([a, b]) => a ** b), Mod: elementwise(([a, b]) => ((a % b) + b) % b),
   Sqrt: elementwise(([a]) => Math.sqrt(a)), Neg: elementwise(([a]) => -a), Reciprocal: elementwise(([a]) => 1 / a), Abs: elementwise(([a]) => Math.abs(a)),

@@ -20,7 +20,7 @@ type Single = (node: Node, context: FoldContext, first: Dims | undefined) => Dim
 
 const anyDomain = new Set(['Attention', 'FusedMatMul']);
 const sameShape = new Set([
-  'Identity', 'Cast', 'Softmax', 'LogSoftmax', 'LayerNormalization', 'SimplifiedLayerNormalization', 'RMSNormalization', 'SkipLayerNormalization', 'SkipSimplifiedLayerNormalization',
+  'Identity', 'Cast', 'CastLike', 'Softmax', 'LogSoftmax', 'LayerNormalization', 'SimplifiedLayerNormalization', 'RMSNormalization', 'SkipLayerNormalization', 'SkipSimplifiedLayerNormalization',
   'Relu', 'Tanh', 'Sigmoid', 'Erf', 'Gelu', 'FastGelu', 'BiasGelu', 'QuickGelu', 'Neg', 'Abs', 'Sqrt', 'Reciprocal', 'Exp', 'Log', 'Floor', 'Ceil', 'Not', 'IsNaN', 'IsInf', 'Sin', 'Cos', 'Dropout', 'Clip', 'Softplus',
   'Trilu', 'CumSum', 'RotaryEmbedding', 'LeakyRelu', 'Elu', 'HardSwish', 'HardSigmoid', 'Mish', 'BatchNormalization', 'InstanceNormalization', 'GroupNormalization',
 ]);

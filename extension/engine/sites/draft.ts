@@ -7,15 +7,24 @@ import type { Tracked } from './operands.ts';
 import type { SitePlan } from './site-plan.ts';
 import { activations } from './walk.ts';
 
-export type Draft = Omit<SitePlan, 'site'> & { readonly node: Node; readonly capture: CaptureWay; readonly tracked?: { readonly q: Tracked; readonly k: Tracked; readonly v: Tracked }; /** Overrides what tracking found. */ readonly heads?: number; readonly kvHeads?: number; readonly headDim?: number; readonly valueDim?: number };
+export interface Draft extends Omit<SitePlan, 'site'> {
+  /** The softmax, or the operator. */
+  readonly node: Node;
+  readonly capture: CaptureWay;
+  readonly tracked?: { readonly q: Tracked; readonly k: Tracked; readonly v: Tracked };
+  /** These go before what tracking found. */
+  readonly heads?: number;
+  readonly headDim?: number;
+  readonly valueDim?: number;
+}
 
 /** A plan whose site still lacks its name. */
 export function planOf(draft: Draft, view: GraphView): SitePlan {
-  const { node, capture, tracked, heads, kvHeads, headDim, valueDim, ...plan } = draft;
+  const { node, capture, tracked, heads, headDim, valueDim, ...plan } = draft;
   const scale = capture === 'softmax-only' ? undefined : plan.scale.reduce<number | undefined>((product, factor) => (product === undefined || !('constant' in factor) ? undefined : product * factor.constant ** factor.power), 1);
   const site: Site = {
     name: '', stack: 'main', layer: 0, kind: tracked ? kindOf(view, tracked.q.operand.value, tracked.k.operand.value) : 'self', form: 'dense',
-    heads: heads ?? tracked?.q.heads ?? null, kvHeads: kvHeads ?? tracked?.k.heads ?? tracked?.v.heads ?? null,
+    heads: heads ?? tracked?.q.heads ?? null, kvHeads: tracked?.k.heads ?? tracked?.v.heads ?? null,
     headDim: headDim ?? tracked?.q.dim ?? tracked?.k.dim ?? null, valueDim: valueDim ?? tracked?.v.dim ?? null,
     mask: maskShape(view, plan.masks, plan.rule), scale: scale === undefined ? null : Number(scale.toPrecision(7)), softcap: plan.softcap || null, sinkLogit: false,
     operator: node.domain ? `${node.domain}.${node.op}` : node.op, node: node.name, capture,

@@ -37,7 +37,7 @@ export function isScalar(view: GraphView, value: string): boolean {
 
 /** Operators that hand their first input on unchanged in shape and, but for precision, in value. */
 export function passes(node: Node): boolean {
-  return node.domain === '' && (node.op === 'Identity' || node.op === 'Cast' || node.op === 'Dropout');
+  return node.domain === '' && (node.op === 'Identity' || node.op === 'Cast' || node.op === 'CastLike' || node.op === 'Dropout');
 }
 
 export function attributeInt(node: Node, name: string, otherwise: number): number { return node.attributes.get(name)?.i ?? otherwise; }

@@ -8,7 +8,8 @@ import { runModel } from '../../zoo/session.ts';
 for (const zoo of [...zooCases(), ...formCases()]) {
   test(`${zoo.architecture}/${zoo.export}`, async () => {
     const model = await openModel(zoo.file), view = viewGraph(model);
-    const values = model.graph.nodes.flatMap(node => node.outputs.filter(Boolean));
+    // A sequence of tensors is nothing that onnxruntime's Node package hands out.
+    const values = model.graph.nodes.filter(node => node.op !== 'SplitToSequence').flatMap(node => node.outputs.filter(Boolean));
     const run = await runModel(model, readReference(zoo.reference), { outputs: values.map(name => ({ name })) }, 'disabled');
     let sizes = 0, constants = 0;
     for (const value of values) {
