@@ -178,7 +178,7 @@ function writeSite({ plan, taps, fetched, part, side, stored }: SiteWriting): Si
     if (!Object.hasOwn(side.tensors, name)) { const tensor = fetched.take(output); side.append(name, as === 'add' ? 'F32' : 'U8', tensor.dims, tensor.data); }
     return { tensor: name, as };
   });
-  const statistics = taps.statistics && writeStatistics({ name: site.name, taps: taps.statistics, fetched, part, side, scale: scale ?? 1 });
+  const statistics = taps.statistics && writeStatistics({ name: site.name, taps: taps.statistics, fetched, part, side });
   const ownPattern = own(taps.statistics?.ownPattern, 'ownPattern'), ownOutput = own(taps.ownOutput, 'ownOutput');
   const filled: Site = {
     ...site, scale: scale === null ? site.scale : Number(scale.toPrecision(9)), ...(q && k && v ? { heads: q[2], kvHeads: k[2], headDim: q[3], valueDim: v[3] } : statistics ? { heads: statistics.heads } : {}),

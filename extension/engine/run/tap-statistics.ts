@@ -1,16 +1,15 @@
 /** Statistics inside the graph, beside each visible softmax: a few passes over the probabilities and nothing of their size written. */
-import { dataType } from '../onnx/model.ts';
+import { dataType, type Node } from '../onnx/model.ts';
 import type { SitePlan } from '../sites/site-plan.ts';
 import type { TapGraph } from './tap-graph.ts';
-import { asMatrix, canonical } from './tap-layout.ts';
+import { asMatrix } from './tap-layout.ts';
 
 /** Outputs of the tapped graph; [batch, head, query] unless said. */
 export interface StatisticsTaps {
   /** Key of the largest probability (int64), that probability, and its score: lse = score − ln probability for any key. */
   readonly maxKey: string; readonly max: string; readonly maxScore: string;
-  /** Σ_j p·s: entropy = lse·Σp − Σ p·s. Or, where scores are q·k alone, Σ_j p·(q·k_j), still to be multiplied by the scale. */
+  /** Σ_j p·s: entropy = lse − Σ p·s. */
   readonly meanScore: string;
-  readonly meanScoreIs: 'score' | 'product';
   /** float32 [batch, head, key]: column sums over real rows. */
   readonly received: string;
   /** float32 [batch, head, 32, 32] */
@@ -32,8 +31,7 @@ interface Around {
   readonly weights: string;
   /** int64 [n] */
   readonly rows: string;
-  /** More values that the softmax's readers shall wait for. */
-  readonly waitFor: readonly string[];
+  readonly producer: (value: string) => Node | undefined;
 }
 
 /**
@@ -51,22 +49,16 @@ export function addStatistics(graph: TapGraph, plan: SitePlan, around: Around): 
   const max = graph.squeeze(graph.node('GatherElements', [probs, place], { axis: 3 }), [3]);
   const maxScore = graph.squeeze(graph.node('GatherElements', [scores, place], { axis: 3 }), [3]);
   const received = graph.squeeze(graph.node('MatMul', [graph.transpose(weights, [0, 1, 3, 2]), probs]), [2]);
-  // One product with few columns: [k |] position moments | bins. The probabilities are its left operand, read once and not repacked.
-  const columns = keyColumns(graph, dim(3)), width = bins + 2;
-  const plain = plan.k && plan.q && plan.softcap === 0 && !plan.site.mask.additive && !plan.site.sinkLogit && plan.site.heads;
-  const ownKeys = plain ? canonical(graph, plan.k!, 'b h s d') : undefined;
-  const wide = ownKeys ? withKeys(graph, probs, shape, ownKeys, columns) : graph.node('MatMul', [probs, columns]);
-  const tail = (from: number, to: number): string => graph.slice(wide, 3, from, to);
-  const moments = tail(bins, width);
-  const pooled = graph.node('MatMul', [rowBins(graph, weights, dim(2)), tail(0, bins)]);
-  const product = ownKeys && graph.node('Mul', [canonical(graph, plan.q!, 'b h s d'), graph.slice(wide, 3, width, 2 ** 31 - 1)]);
-  // Hidden cells may hold −inf, and 0 · −inf is no number.
-  const meanScore = graph.reduceSum(product ?? graph.node('Mul', [probs, graph.node('Max', [scores, graph.floats(-1e30)])]), [3], 0);
+  // One product with few columns; the probabilities are its left operand, read once and not repacked.
+  const wide = graph.node('MatMul', [probs, keyColumns(graph, dim(3))]);
+  const moments = graph.slice(wide, 3, bins, bins + 2);
+  const pooled = graph.node('MatMul', [rowBins(graph, weights, dim(2)), graph.slice(wide, 3, 0, bins)]);
+  const meanScore = graph.reduceSum(graph.node('Mul', [probs, finiteScores(graph, plan, around.producer, scores)]), [3], 0);
   const ownPattern = graph.node('Gather', [probs, rows], { axis: 2 });
-  wait(graph, softmax.probs, [max, maxScore, received, moments, pooled, meanScore, ownPattern, ...around.waitFor]);
+  wait(graph, softmax.probs, [max, maxScore, received, moments, pooled, meanScore, ownPattern]);
   return {
     maxKey: graph.output(name('maxKey'), graph.squeeze(place, [3]), int64), max: graph.output(name('max'), max, float), maxScore: graph.output(name('maxScore'), maxScore, float),
-    meanScore: graph.output(name('meanScore'), meanScore, float), meanScoreIs: product ? 'product' : 'score',
+    meanScore: graph.output(name('meanScore'), meanScore, float),
     received: graph.output(name('received'), received, float), pooled: graph.output(name('pooled'), pooled, float),
     moments: graph.output(name('moments'), moments, float), ownPattern: graph.output(name('ownPattern'), ownPattern, float),
   };
@@ -94,15 +86,22 @@ function rowBins(graph: TapGraph, weights: string, queries: string): string {
 }
 
 /**
- * probs · [columns | k] as [batch, head, query, 34 + dim]. Query heads that share a key head are folded into its rows, a view.
- * Σ_j p·s is then q · (p·k) by the scale: no pass over the scores.
+ * Scores that are finite also where a cell is hidden, because 0 · −inf is no number. Where a mask is all that is added, they are those
+ * before the mask: visible cells have the same ones, hidden cells no probability. Otherwise −inf is cut off, one more pass.
  */
-function withKeys(graph: TapGraph, probs: string, shape: string, keys: string, columns: string): string {
-  const keyShape = graph.shape(keys), dims = (axis: number): string => graph.slice(keyShape, 0, axis, axis + 1);
-  const many = graph.node('Expand', [columns, graph.concat([graph.slice(keyShape, 0, 0, 3), graph.ints([bins + 2])], 0)]);
-  const right = graph.concat([many, keys], 3);
-  const folded = graph.reshape(probs, graph.concat([graph.slice(shape, 0, 0, 1), dims(1), graph.ints([-1]), graph.slice(shape, 0, 3, 4)], 0));
-  return graph.reshape(graph.node('MatMul', [folded, right]), graph.concat([graph.slice(shape, 0, 0, 3), graph.ints([-1])], 0));
+function finiteScores(graph: TapGraph, plan: SitePlan, producer: (value: string) => Node | undefined, scores: string): string {
+  const { softmax, masks, site } = plan;
+  if (!masks.length) return scores;
+  const unmasked = masks.length === 1 && !site.mask.additive ? beforeMask(producer, softmax!.scores, masks[0].value) : undefined;
+  if (unmasked !== undefined) return graph.cast(asMatrix(graph, unmasked, softmax!.layout, site.heads), float);
+  return graph.node('Max', [scores, graph.floats(-1e30)]);
+}
+
+/** The other operand where `scores` is a sum with `mask`. */
+function beforeMask(producer: (value: string) => Node | undefined, scores: string, mask: string): string | undefined {
+  const node = producer(scores);
+  if (node?.op !== 'Add' || node.domain !== '' || !node.inputs.includes(mask)) return undefined;
+  return node.inputs.find(input => input !== mask);
 }
 
 /** Readers of `value` in the model read it only after `values` are there. */
