@@ -29,7 +29,7 @@ export function planOf(draft: Draft, view: GraphView): SitePlan {
     mask: maskShape(view, plan.masks, plan.rule), scale: scale === undefined ? null : Number(scale.toPrecision(7)), softcap: plan.softcap || null, sinkLogit: false,
     operator: node.domain ? `${node.domain}.${node.op}` : node.op, node: node.name, capture,
     taps: { q: plan.q?.value ?? null, k: plan.k?.value ?? null, v: plan.v?.value ?? null, probs: plan.softmax?.probs ?? null, out: plan.out?.value ?? null },
-    source: sourceOf(node, view.graph, plan.nodes),
+    source: sourceOf(node, plan.nodes, [plan.q, plan.k].flatMap(operand => (operand ? [...projections(view, operand.value)].map(each => each.inputs[1]) : []))),
   };
   return { ...plan, site };
 }
@@ -43,25 +43,25 @@ const farthest = 160;
  * So they do where k was projected in another run and comes in as it is (the cached keys of an encoder).
  */
 function kindOf(view: GraphView, q: string, k: string): SiteKind {
-  const ofQ = projected(view, q), ofK = projected(view, k);
+  const read = (value: string): Set<string> => new Set([...projections(view, value)].map(node => through(view, node.inputs[0])));
+  const ofQ = read(q), ofK = read(k);
   if (ofQ.size && !ofK.size && view.graph.inputs.some(input => input.name === source(view, k))) return 'cross';
   if (!ofQ.size || !ofK.size || [...ofQ].some(value => ofK.has(value))) return 'self';
   const reached = ancestors(view, ofK, farthest);
   return [...ofQ].some(value => reached.has(value)) || [...ancestors(view, ofQ, 12)].some(value => ofK.has(value)) ? 'self' : 'cross';
 }
 
-const projections = new Set(['MatMul', 'Gemm', 'Conv', 'MatMulNBits', 'MatMulInteger', 'ConvInteger']);
+const linear = new Set(['MatMul', 'Gemm', 'Conv', 'MatMulNBits', 'MatMulInteger', 'ConvInteger']);
 
-/** What the nearest products with weights before `value` read. */
-function projected(view: GraphView, value: string): Set<string> {
-  const live = activations(view), found = new Set<string>(), seen = new Set<string>(), stack = [value];
+/** The nearest products with weights before `value`. */
+function projections(view: GraphView, value: string): Set<Node> {
+  const live = activations(view), found = new Set<Node>(), seen = new Set<string>(), stack = [value];
   for (let name = stack.pop(); name !== undefined && seen.size < farthest; name = stack.pop()) {
     if (seen.has(name) || !live.has(name)) continue;
     seen.add(name);
     const node = view.producer(name);
     if (!node || node.op === 'Shape') continue;
-    const linear = projections.has(node.op) && !live.has(node.inputs[1]);
-    if (linear) found.add(through(view, node.inputs[0]));
+    if (linear.has(node.op) && !live.has(node.inputs[1])) found.add(node);
     else stack.push(...node.inputs);
   }
   return found;

@@ -1,11 +1,14 @@
 /** What a site is called and where its source is: module paths from exporter metadata or node names, layers and stacks from module paths. */
 import type { SiteKind, SiteSource } from '../../contract/site.ts';
-import type { Graph, Node } from '../onnx/model.ts';
+import type { Node } from '../onnx/model.ts';
 
 const key = (name: string): string => `pkg.torch.onnx.${name}`;
 
-/** Where a node was written: exporter stack trace, class hierarchy, node path, or initializer names, whichever says most. */
-export function sourceOf(node: Node, graph: Graph, neighbours: readonly Node[]): SiteSource {
+/**
+ * Where a node was written: exporter stack trace, class hierarchy, node path, or initializer names, whichever says most.
+ * `neighbours` belong to the same attention; `weights` are the initializers that its projections read.
+ */
+export function sourceOf(node: Node, neighbours: readonly Node[], weights: readonly string[]): SiteSource {
   for (const candidate of [node, ...neighbours]) {
     const scopes = pythonList(candidate.metadata.get(key('name_scopes')) ?? ''), classes = pythonList(candidate.metadata.get(key('class_hierarchy')) ?? '');
     if (scopes.length < 2) continue;
@@ -17,10 +20,8 @@ export function sourceOf(node: Node, graph: Graph, neighbours: readonly Node[]):
   const nothing = { class: null, file: null, line: null };
   const path = modulePath(node.name);
   if (path) return { module: path, ...nothing, level: 'node-path' };
-  for (const neighbour of neighbours) {
-    const weight = neighbour.inputs.find(input => graph.initializers.has(input) && /\.(weight|bias)$/.test(input));
-    if (weight) return { module: weight.split('.').slice(0, -2).join('.'), ...nothing, level: 'initializer' };
-  }
+  const weight = weights.find(name => /\.\d+\..*\.(weight|bias)$/.test(name));
+  if (weight) return { module: weight.split('.').slice(0, -2).join('.'), ...nothing, level: 'initializer' };
   return { module: null, ...nothing, level: 'none' };
 }
 
@@ -79,10 +80,10 @@ function stacksOf(sites: readonly Unnamed[]): string[] {
   return tower.map(name => (name === main ? 'main' : name === 'language' ? 'text' : name));
 }
 
-/** Layers of one stack: the first number of the module path, or, where stages have blocks of their own, a count of blocks through all of them. */
+/** Layers of one stack: the order in the graph where paths have no numbers; the first number of the module path, or, where stages have blocks of their own, a count of blocks through all of them. */
 function layersOf(sites: readonly Unnamed[]): number[] {
   const numbers = sites.map(({ module }) => (module ?? '').split('.').filter(part => /^\d+$/.test(part)).map(Number));
-  if (numbers.some(path => !path.length)) return sites.map((_, i) => i);
+  if (numbers.some(path => !path.length)) return sites.map((site, i) => sites.slice(0, i).filter(before => before.kind === site.kind).length);
   const depth = Math.min(...numbers.map(path => path.length)), stages = new Set(numbers.map(path => path[0]));
   const collide = (level: number): boolean => {
     const seen = new Set(sites.map((site, i) => `${site.kind} ${numbers[i].slice(0, level).join('.')}`));

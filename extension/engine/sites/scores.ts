@@ -110,13 +110,14 @@ function softcap(view: GraphView, node: Node, on: (from: string) => ScoreChain |
   const at = node.inputs.findIndex(input => view.producer(input)?.op === 'Tanh'), cap = scalarConstant(view, node.inputs[1 - at] ?? '');
   if (at < 0 || cap === undefined) return undefined;
   const tanh = view.producer(node.inputs[at])!, inner = view.producer(tanh.inputs[0]);
+  // An optimiser may have moved the division into the product: then nothing lies between, and the cap itself is the scale.
   const divided = inner && scaling(view, inner, tanh.inputs[0]);
-  if (!divided || !('constant' in divided.factor)) return undefined;
-  const shrink = divided.factor.power === -1 ? 1 / divided.factor.constant : divided.factor.constant, ratio = shrink * cap;
-  const rest = on(divided.value);
+  if (divided && !('constant' in divided.factor)) return undefined;
+  const shrink = divided && 'constant' in divided.factor ? divided.factor.constant ** divided.factor.power : 1, ratio = shrink * cap;
+  const rest = on(divided?.value ?? tanh.inputs[0]);
   if (!rest || rest.softcap || rest.masks.length) return undefined;
   const scale = Math.abs(ratio - 1) < 1e-6 ? rest.scale : [...rest.scale, { constant: ratio, power: 1 as const }];
-  return { ...rest, scale, softcap: cap, nodes: [...rest.nodes, tanh, inner] };
+  return { ...rest, scale, softcap: cap, nodes: [...rest.nodes, tanh, ...(divided && inner ? [inner] : [])] };
 }
 
 /** What lies between the softmax and its use. */
