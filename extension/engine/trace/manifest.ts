@@ -1,0 +1,57 @@
+/** Reads the manifest of a trace from a stranger: every field is checked, every count is bounded by the file it came in. */
+import * as v from 'valibot';
+import { UserError } from '../../contract/errors.ts';
+import { formatVersion, type Manifest } from '../../contract/trace.ts';
+
+const text = v.pipe(v.string(), v.maxLength(1_000_000));
+const name = v.pipe(v.string(), v.maxLength(4_096));
+const number = v.pipe(v.number(), v.finite());
+const whole = v.pipe(number, v.integer());
+const index = v.pipe(whole, v.minValue(0), v.maxValue(2 ** 40));
+const size = v.nullable(v.pipe(index, v.maxValue(2 ** 31)));
+const list = <S extends v.GenericSchema>(item: S, most = 4_000_000) => v.pipe(v.array(item), v.maxLength(most));
+const record = <S extends v.GenericSchema>(item: S) => v.record(name, item);
+const pair = v.tuple([whole, whole]);
+
+const site = v.object({
+  name, stack: v.pipe(name, v.regex(/^[a-z]*$/)), layer: v.pipe(index, v.maxValue(100_000)), kind: v.picklist(['self', 'cross']), form: v.picklist(['dense', 'window', 'reduced', 'linear']),
+  heads: size, kvHeads: size, headDim: size, valueDim: size,
+  mask: v.object({ causal: v.boolean(), window: v.nullable(v.union([whole, pair])), padding: v.boolean(), additive: v.boolean() }),
+  scale: v.nullable(number), softcap: v.nullable(number), sinkLogit: v.boolean(), operator: name, node: text,
+  capture: v.picklist(['graph', 'recomputed', 'softmax-only']),
+  taps: v.object({ q: v.nullable(text), k: v.nullable(text), v: v.nullable(text), probs: v.nullable(text), out: v.nullable(text) }),
+  source: v.object({ module: v.nullable(text), class: v.nullable(text), file: v.nullable(text), line: v.nullable(index), level: v.picklist(['stack-trace', 'class-hierarchy', 'node-path', 'initializer', 'none']) }),
+});
+const head = v.object({
+  batch: index, head: index, sink: number, sinkKey: whole, patternEntropy: number, prevTokenScore: number, selfAttentionScore: number, inductionScore: number,
+  qkDistance: number, qkDistanceVariance: number, maxProb: number, firstTokenShare: number,
+});
+const schema = v.object({
+  formatVersion: whole,
+  model: v.object({ file: name, path: text, graphHash: name, bytes: index, modified: name, opsets: record(whole), producer: text, nodes: index, sha256: v.optional(name) }),
+  created: name,
+  input: v.object({ text: v.optional(v.string()), ids: list(list(whole)), tokens: list(list(v.string())), spans: list(list(v.nullable(pair))), real: list(list(v.picklist([0, 1]))) }),
+  sites: list(site, 100_000),
+  masks: record(v.object({ causal: v.boolean(), offset: whole, window: v.nullable(pair), keys: v.nullable(name), bias: v.nullable(name), sink: v.nullable(name) })),
+  parity: record(v.object({ maxAbs: v.nullable(number), of: v.picklist(['pattern', 'output', 'none']), rows: index, dtype: v.picklist(['F32', 'F16']), tolerance: number, ok: v.nullable(v.boolean()), why: v.optional(text) })),
+  emptyRows: record(index),
+  next: list(list(v.object({ id: whole, token: text, probability: number }), 1_000)),
+  filledInputs: record(text), device: text, runtime: record(text), timesMs: record(number),
+  heads: record(list(head)),
+  verdicts: list(v.object({ rule: name, level: v.picklist(['info', 'notice', 'warning']), text, evidence: v.looseObject({ threshold: number, value: number, heads: list(name, 1_000_000) }) }), 10_000),
+});
+
+/** Throws UserError where the text is no manifest that this version can read. `file` names it in the sentence. */
+export function parseManifest(json: string, file: string): Manifest {
+  const damaged = (why: string): UserError => new UserError(`The manifest of ${file} is damaged: ${why}.`, 'Trace the model again.');
+  let raw: unknown;
+  try { raw = JSON.parse(json); } catch { throw damaged('it is not JSON'); }
+  const version = typeof raw === 'object' && raw !== null ? (raw as { formatVersion?: unknown }).formatVersion : undefined;
+  if (typeof version !== 'number') throw damaged('it has no format version');
+  if (Math.floor(version) !== formatVersion) throw new UserError(`${file} has trace format version ${version}; this AttnScope reads version ${formatVersion}.`, 'Update AttnScope, or trace the model again.');
+  const result = v.safeParse(schema, raw, { abortEarly: true });
+  if (!result.success) throw damaged(`${v.getDotPath(result.issues[0]) ?? 'it'}: ${result.issues[0].message.slice(0, 200)}`);
+  const names = new Set(result.output.sites.map(each => each.name));
+  if (names.size !== result.output.sites.length) throw damaged('two sites have one name');
+  return result.output;
+}

@@ -1,0 +1,187 @@
+/** From what a graph did to its scores to a rule that rebuilds it: recognised exactly, or kept as a tensor. */
+import { UserError } from '../../contract/errors.ts';
+import type { MaskShape } from '../../contract/site.ts';
+import type { MaskRule } from '../../contract/trace.ts';
+import { hiddenAt, highKey, lowKey, sees, type Bias, type Visibility } from './visibility.ts';
+
+export interface MaskInput {
+  readonly site: string;
+  readonly batch: number; readonly heads: number; readonly queries: number; readonly keys: number;
+  /** What the operator itself applies. */
+  readonly rule: Pick<MaskRule, 'causal' | 'offset' | 'window'>;
+  /** `add`: floats; `keep` and `drop`: not zero is true. Shapes broadcast to [batch, head, query, key]. */
+  readonly terms: readonly { readonly shape: readonly number[]; readonly data: Float32Array; readonly as: 'add' | 'keep' | 'drop' }[];
+  /** What the recogniser says, kept where one query cannot tell. */
+  readonly claimed: MaskShape;
+  /** Real queries; all when undefined. */
+  readonly real?: (b: number, i: number) => boolean;
+}
+
+export interface MeasuredMask { readonly visibility: Visibility; readonly shape: MaskShape }
+
+/** Throws UserError when a term cannot be broadcast to the site's scores. */
+export function measureMask(input: MaskInput): MeasuredMask {
+  const { batch, heads, queries, keys } = input, base = { batch, heads, queries, keys };
+  const terms = input.terms.map(term => ({ ...term, dims: broadcastDims(input, term.shape) }));
+  if (!terms.length) return { visibility: { ...base, rule: input.rule }, shape: shapeOf({ ...base, rule: input.rule }, input) };
+  const perQuery = terms.some(term => term.dims[1] > 1 || term.dims[2] > 1);
+  const dims: [number, number, number, number] = [0, 1, 2, 3].map(axis => Math.max(...terms.map(term => term.dims[axis]))) as never;
+  if (dims[0] > 1) dims[0] = batch;
+  dims[3] = keys;
+  if (perQuery) dims[2] = queries;
+  const ruled: Visibility = { ...base, rule: perQuery ? input.rule : { causal: false, offset: 0, window: null } };
+  const cells = combine(ruled, terms, dims);
+  const exact = fit(cells.visible, dims, input, undefined);
+  let visibility: Visibility = perQuery
+    ? { ...base, rule: exact?.rule ?? { causal: false, offset: 0, window: null }, ...keysOf(exact?.keys, dims, batch, keys) }
+    : { ...base, rule: input.rule, ...keysOf(cells.visible, dims, batch, keys) };
+  const recognised = exact !== undefined || !perQuery;
+  const bias = biasOf(cells, dims, recognised);
+  if (bias) visibility = { ...visibility, bias };
+  if (!agrees(visibility, perQuery, cells, dims)) throw new Error(`The mask of ${input.site} was not rebuilt exactly.`);
+  let shape = shapeOf(visibility, input);
+  if (!recognised && input.real) {
+    const seen = fit(cells.visible, dims, input, input.real);
+    if (seen) shape = shapeOf({ ...base, rule: seen.rule, ...keysOf(seen.keys, dims, batch, keys), ...(cells.biased ? { bias } : {}) }, input);
+  } else if (!recognised) shape = { ...input.claimed, additive: cells.biased };
+  return { visibility, shape };
+}
+
+interface Cells { /** 1 = visible. */ readonly visible: Uint8Array; readonly added: Float32Array; /** Some visible cell has something added. */ readonly biased: boolean }
+
+/** Four axes; a leading axis that divides the batch repeats (windows of several images), a short last axis is hidden beyond its end. */
+function broadcastDims(input: MaskInput, shape: readonly number[]): readonly [number, number, number, number] {
+  const dims = [...Array<number>(Math.max(0, 4 - shape.length)).fill(1), ...shape];
+  const fits = dims.length === 4 && dims.every(dim => dim > 0) && input.batch % dims[0] === 0 && (dims[1] === 1 || dims[1] === input.heads) && (dims[2] === 1 || dims[2] === input.queries) && dims[3] <= input.keys;
+  if (!fits) throw new UserError(`The mask of ${input.site} has shape [${shape.join(', ')}], which does not fit scores of shape [${[input.batch, input.heads, input.queries, input.keys].join(', ')}].`, 'Please report this model.');
+  return dims as never;
+}
+
+function combine(ruled: Visibility, terms: readonly { readonly dims: readonly [number, number, number, number]; readonly data: Float32Array; readonly as: 'add' | 'keep' | 'drop' }[], dims: readonly [number, number, number, number]): Cells {
+  const [B, H, Q, K] = dims;
+  const visible = new Uint8Array(B * H * Q * K), added = new Float32Array(B * H * Q * K);
+  let biased = false;
+  for (let b = 0, at = 0; b < B; b++) for (let h = 0; h < H; h++) for (let i = 0; i < Q; i++, at += K) {
+    visible.fill(1, at + lowKey(ruled, i), at + Math.max(lowKey(ruled, i), highKey(ruled, i)));
+    for (const { dims: [tb, th, tq, tk], data, as } of terms) {
+      const row = (((b % tb) * th + (th === 1 ? 0 : h)) * tq + (tq === 1 ? 0 : i)) * tk, step = tk === 1 ? 0 : 1, end = tk === 1 ? K : tk;
+      if (as === 'add') for (let j = 0; j < end; j++) added[at + j] += data[row + j * step];
+      else if (as === 'keep') { for (let j = 0; j < end; j++) if (!data[row + j * step]) visible[at + j] = 0; } else for (let j = 0; j < end; j++) if (data[row + j * step]) visible[at + j] = 0;
+      visible.fill(0, at + end, at + K);
+    }
+    for (let j = at; j < at + K; j++) {
+      if (added[j] <= hiddenAt) visible[j] = 0;
+      if (visible[j] && added[j] !== 0) biased = true;
+    }
+  }
+  return { visible, added, biased };
+}
+
+/** A rule and visible keys [batch, key] that give exactly these cells, for the rows that `real` admits. */
+function fit(visible: Uint8Array, [B, H, Q, K]: readonly number[], input: MaskInput, real: ((b: number, i: number) => boolean) | undefined): { readonly rule: Visibility['rule']; readonly keys: Uint8Array } | undefined {
+  for (let b = 0; b < B; b++) for (let h = 1; h < H; h++) for (let n = 0; n < Q * K; n++) if (visible[(b * H + h) * Q * K + n] !== visible[b * H * Q * K + n]) return undefined;
+  let most = -Infinity, least = Infinity;
+  for (let b = 0; b < B; b++) for (let i = 0; i < Q; i++) {
+    if (real && !real(b, i)) continue;
+    const at = (b * H * Q + i) * K;
+    let first = 0, last = K - 1;
+    while (first < K && !visible[at + first]) first++;
+    while (last >= 0 && !visible[at + last]) last--;
+    if (first <= last) { most = Math.max(most, last - i); least = Math.min(least, first - i); }
+  }
+  const tries: Visibility['rule'][] = [{ causal: false, offset: 0, window: null }];
+  if (Number.isFinite(most)) {
+    const nominal = input.rule.offset || Math.max(0, K - Q);
+    if (most <= 0 || most === nominal) tries.push({ causal: true, offset: most, window: null }, { causal: true, offset: most, window: [most - least, -1] });
+    const left = Math.max(0, nominal - least), right = Math.max(0, most - nominal);
+    tries.push({ causal: false, offset: nominal, window: [left, -1] }, { causal: false, offset: nominal, window: [-1, right] }, { causal: false, offset: nominal, window: [left, right] });
+  }
+  for (const rule of tries) {
+    const keys = new Uint8Array(B * K), of: Visibility = { batch: B, heads: 1, queries: Q, keys: K, rule };
+    const reached = new Uint8Array(B * K);
+    for (let b = 0; b < B; b++) for (let i = 0; i < Q; i++) {
+      if (real && !real(b, i)) continue;
+      const at = (b * H * Q + i) * K;
+      for (let j = lowKey(of, i), high = highKey(of, i); j < high; j++) { reached[b * K + j] = 1; if (visible[at + j]) keys[b * K + j] = 1; }
+    }
+    for (let n = 0; n < keys.length; n++) if (!reached[n]) keys[n] = 1;
+    if (matches(visible, [B, H, Q, K], of, keys, real)) return { rule, keys };
+  }
+  return undefined;
+}
+
+function matches(visible: Uint8Array, [B, H, Q, K]: readonly number[], of: Visibility, keys: Uint8Array, real: ((b: number, i: number) => boolean) | undefined): boolean {
+  for (let b = 0; b < B; b++) for (let i = 0; i < Q; i++) {
+    if (real && !real(b, i)) continue;
+    const at = (b * H * Q + i) * K, low = lowKey(of, i), high = highKey(of, i);
+    for (let j = 0; j < K; j++) if (visible[at + j] !== (j >= low && j < high ? keys[b * K + j] : 0)) return false;
+  }
+  return true;
+}
+
+/** [batch, key], or nothing when every key is visible. */
+function keysOf(keys: Uint8Array | undefined, dims: readonly number[], batch: number, length: number): { visibleKeys?: Uint8Array } {
+  if (!keys || keys.every(key => key === 1)) return {};
+  if (dims[0] === batch) return { visibleKeys: keys };
+  const out = new Uint8Array(batch * length);
+  for (let b = 0; b < batch; b++) out.set(keys, b * length);
+  return { visibleKeys: out };
+}
+
+/** What is added to visible scores, as small as its values allow; −inf where a rule does not say that a cell is hidden. */
+function biasOf(cells: Cells, dims: readonly [number, number, number, number], recognised: boolean): Bias | undefined {
+  if (recognised && !cells.biased) return undefined;
+  let data = new Float32Array(cells.added.length), known = new Uint8Array(data.length);
+  for (let n = 0; n < data.length; n++) {
+    data[n] = cells.visible[n] ? cells.added[n] : recognised ? 0 : -Infinity;
+    known[n] = recognised ? cells.visible[n] : 1;
+  }
+  const out: number[] = [...dims];
+  for (const axis of [2, 0, 1, 3]) {
+    const smaller = collapse(data, known, out, axis);
+    if (!smaller) continue;
+    ({ data, known } = smaller);
+    out[axis] = 1;
+  }
+  return { dims: out as never, data };
+}
+
+/** The tensor without an axis along which its known cells never change. */
+function collapse(data: Float32Array, known: Uint8Array, dims: readonly number[], axis: number): { data: Float32Array<ArrayBuffer>; known: Uint8Array<ArrayBuffer> } | undefined {
+  const length = dims[axis], inner = dims.slice(axis + 1).reduce((a, b) => a * b, 1), outer = data.length / length / inner;
+  if (length === 1) return undefined;
+  const kept = new Float32Array(outer * inner), keptKnown = new Uint8Array(outer * inner);
+  for (let o = 0; o < outer; o++) for (let n = 0; n < length; n++) {
+    const from = (o * length + n) * inner, to = o * inner;
+    for (let x = 0; x < inner; x++) {
+      if (!known[from + x]) continue;
+      if (!keptKnown[to + x]) { keptKnown[to + x] = 1; kept[to + x] = data[from + x]; } else if (!Object.is(kept[to + x], data[from + x])) return undefined;
+    }
+  }
+  return { data: kept, known: keptKnown };
+}
+
+/** Reads the finished rule back, as every reader will, and compares with the graph on every cell. */
+function agrees(of: Visibility, perQuery: boolean, cells: Cells, [B, H, Q, K]: readonly [number, number, number, number]): boolean {
+  for (let b = 0, at = 0; b < B; b++) for (let h = 0; h < H; h++) for (let i = 0; i < Q; i++) for (let j = 0; j < K; j++, at++) {
+    const seen = perQuery ? sees(of, b, h, i, j) : !of.visibleKeys || of.visibleKeys[b * K + j] === 1;
+    if (seen !== (cells.visible[at] === 1)) return false;
+    if (of.bias && cells.visible[at]) {
+      const [bb, bh, bq, bk] = of.bias.dims, value = of.bias.data[(((bb === 1 ? 0 : b) * bh + (bh === 1 ? 0 : h)) * bq + (bq === 1 ? 0 : i)) * bk + (bk === 1 ? 0 : j)];
+      if (!Object.is(value, cells.added[at]) && !(value === 0 && cells.added[at] === 0)) return false;
+    }
+  }
+  return true;
+}
+
+/** What people read: with one query nothing can be seen of a causal rule, so the recogniser's word stays. */
+function shapeOf(of: Visibility, input: MaskInput): MaskShape {
+  const { causal, window } = of.rule, told = of.queries > 1;
+  const clipped = window && (window[0] >= of.keys - 1 && (causal || window[1] >= of.keys - 1 || window[1] < 0)) ? null : window;
+  return {
+    causal: told ? causal : input.claimed.causal,
+    window: !told ? input.claimed.window : clipped ? (causal ? clipped[0] + 1 : [clipped[0], clipped[1]]) : null,
+    padding: input.claimed.padding || of.visibleKeys !== undefined,
+    additive: of.bias !== undefined && of.bias.data.some(value => value > hiddenAt && value !== 0),
+  };
+}

@@ -1,0 +1,95 @@
+/** Which key a query sees, expanded from a mask rule; the one place where a rule is read. */
+import type { MaskRule } from '../../contract/trace.ts';
+
+/** An additive mask at or below this hides its key. */
+export const hiddenAt = -1e4;
+
+export interface Bias { /** [batch, head, query, key], each 1 or full. */ readonly dims: readonly [number, number, number, number]; readonly data: Float32Array }
+export interface Visibility {
+  readonly batch: number; readonly heads: number; readonly queries: number; readonly keys: number;
+  readonly rule: Pick<MaskRule, 'causal' | 'offset' | 'window'>;
+  /** [batch, key], 1 = visible. */
+  readonly visibleKeys?: Uint8Array;
+  readonly bias?: Bias;
+}
+
+/** First key that the rule leaves to query `i`; with `highKey` a half-open range, empty when they cross. */
+export function lowKey(of: Visibility, i: number): number {
+  const left = of.rule.window ? of.rule.window[0] : -1;
+  return left < 0 ? 0 : Math.max(0, i + of.rule.offset - left);
+}
+export function highKey(of: Visibility, i: number): number {
+  const right = of.rule.window ? of.rule.window[1] : -1, p = i + of.rule.offset;
+  let high = of.keys;
+  if (of.rule.causal) high = Math.min(high, p + 1);
+  if (right >= 0) high = Math.min(high, p + right + 1);
+  return Math.max(0, high);
+}
+
+/** Index in `bias.data` of [b, h, i, 0], and the step from key to key. */
+function biasRow(bias: Bias, b: number, h: number, i: number): { readonly at: number; readonly step: number } {
+  const [B, H, Q, K] = bias.dims;
+  return { at: (((B === 1 ? 0 : b) * H + (H === 1 ? 0 : h)) * Q + (Q === 1 ? 0 : i)) * K, step: K === 1 ? 0 : 1 };
+}
+
+export function sees(of: Visibility, b: number, h: number, i: number, j: number): boolean {
+  if (j < lowKey(of, i) || j >= highKey(of, i)) return false;
+  if (of.visibleKeys && !of.visibleKeys[b * of.keys + j]) return false;
+  if (!of.bias) return true;
+  const { at, step } = biasRow(of.bias, b, h, i);
+  return !(of.bias.data[at + j * step] <= hiddenAt);
+}
+
+/**
+ * Fills out[at … at + to − from) with what is added to the scores of query `i` for the keys [from, to):
+ * the bias (0 without) where it sees the key, `hidden` where it does not. Returns how many it sees.
+ */
+export function additiveRow(of: Visibility, b: number, h: number, i: number, from: number, to: number, out: Float32Array, at: number, hidden: number): number {
+  const low = Math.max(lowKey(of, i), from), high = Math.max(low, Math.min(highKey(of, i), to));
+  out.fill(hidden, at, at + to - from);
+  if (low >= high) return 0;
+  const keys = of.visibleKeys, keyBase = b * of.keys;
+  if (!of.bias && !keys) { out.fill(0, at + low - from, at + high - from); return high - low; }
+  const bias = of.bias, row = bias ? biasRow(bias, b, h, i) : { at: 0, step: 0 };
+  let seen = 0;
+  for (let j = low; j < high; j++) {
+    if (keys && !keys[keyBase + j]) continue;
+    const value = bias ? bias.data[row.at + j * row.step] : 0;
+    if (value <= hiddenAt) continue;
+    out[at + j - from] = value;
+    seen++;
+  }
+  return seen;
+}
+
+/** True when the mask of a row differs from head to head. */
+export function perHead(of: Visibility): boolean { return of.bias !== undefined && of.bias.dims[1] > 1; }
+
+/** How many keys query `i` sees. */
+export function countSeen(of: Visibility, b: number, h: number, i: number): number {
+  const low = lowKey(of, i), high = highKey(of, i);
+  if (high <= low) return 0;
+  if (!of.bias && !of.visibleKeys) return high - low;
+  let seen = 0;
+  for (let j = low; j < high; j++) if (sees(of, b, h, i, j)) seen++;
+  return seen;
+}
+
+/** For each key, how many of the rows with live[i] ≠ 0 see it: [key]. */
+export function rowsSeeing(of: Visibility, b: number, h: number, live: Uint8Array): Int32Array {
+  const counts = new Int32Array(of.keys);
+  if (!of.bias) {
+    const steps = new Int32Array(of.keys + 1);
+    for (let i = 0; i < of.queries; i++) {
+      const low = lowKey(of, i), high = highKey(of, i);
+      if (live[i] && low < high) { steps[low]++; steps[high]--; }
+    }
+    for (let j = 0, sum = 0; j < of.keys; j++) { sum += steps[j]; counts[j] = of.visibleKeys && !of.visibleKeys[b * of.keys + j] ? 0 : sum; }
+    return counts;
+  }
+  for (let i = 0; i < of.queries; i++) {
+    if (!live[i]) continue;
+    for (let j = lowKey(of, i), high = highKey(of, i); j < high; j++) if (sees(of, b, h, i, j)) counts[j]++;
+  }
+  return counts;
+}
