@@ -40,6 +40,8 @@ export function tensorBytes(model: Model, tensor: Tensor, length: number): Uint8
 
 /** Little-endian elements of an ONNX type as numbers. */
 export function numbersOf(bytes: Uint8Array, type: number): number[] {
+  if (type === dataType.bool || type === dataType.uint8) return Array.from(bytes);
+  if (type === dataType.float && bytes.length > 4096) return Array.from(new Float32Array(new Uint8Array(bytes).buffer, 0, bytes.length >> 2));
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), size = elementBytes(type) ?? 1;
   const read = readers[type];
   if (!read) return [];

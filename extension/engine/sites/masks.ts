@@ -1,7 +1,7 @@
 /** What a mask does, as far as the graph shows it without running: causal, window, padding, bias. */
 import type { MaskShape } from '../../contract/site.ts';
 import type { GraphView, Node, Tensor } from '../onnx/model.ts';
-import { readTensor } from '../onnx/tensors.ts';
+import { elementBytes, elementCount, numbersOf, readTensor, tensorBytes } from '../onnx/tensors.ts';
 import type { MaskTerm, SitePlan } from './site-plan.ts';
 import { isBoolean, passes, scalarConstant } from './walk.ts';
 
@@ -27,6 +27,7 @@ export function maskShape(view: GraphView, terms: readonly MaskTerm[], rule: Rul
   return { causal: found.causal, window, padding: found.padding, additive: found.additive };
 }
 
+const nothingFound: Findings = { causal: false, left: undefined, right: undefined, padding: false, additive: false };
 const findings = new WeakMap<GraphView, Map<string, Findings>>();
 
 /** Layers share their masks: each is looked at once. */
@@ -35,7 +36,7 @@ function findingsOf(view: GraphView, value: string, added: boolean): Findings {
   if (!known) findings.set(view, known = new Map());
   let found = known.get(value);
   if (!found) {
-    known.set(value, found = { causal: false, left: undefined, right: undefined, padding: false, additive: false });
+    known.set(value, found = { ...nothingFound });
     if (added) inspectAdded(view, value, found, { steps: 0 }); else inspect(view, value, found);
   }
   return found;
@@ -207,7 +208,14 @@ function offset(view: GraphView, value: string): number {
 /** A buffer of the model that is a mask: gpt2's triangle of booleans, or rows of 0 and −big. */
 function readBuffer(view: GraphView, name: string, found: Findings): void {
   const tensor = view.graph.initializers.get(name), numbers = tensor && isSquare(tensor) ? storedMask(view, name) : undefined;
-  if (numbers) readMatrix(tensor!.dims, numbers, found);
+  if (!numbers) return;
+  let own = matrices.get(numbers);
+  if (!own) {
+    matrices.set(numbers, own = { ...nothingFound });
+    readMatrix(tensor!.dims, numbers, own);
+  }
+  found.causal ||= own.causal;
+  found.left = own.left ?? found.left;
 }
 
 function isSquare(tensor: Tensor): boolean {
@@ -215,10 +223,28 @@ function isSquare(tensor: Tensor): boolean {
   return tensor.dims.length >= 2 && rows > 1 && columns > 1;
 }
 
+interface Stored { readonly bytes: Uint8Array; readonly numbers: readonly number[] }
+const stored = new WeakMap<Tensor, Stored>();
+const lastOfShape = new WeakMap<GraphView, Map<string, Stored>>();
+
+/** Numbers of a mask among the initializers. Layers often have a copy each: equal bytes are turned into numbers once. */
 function storedMask(view: GraphView, name: string): readonly number[] | undefined {
-  const tensor = view.graph.initializers.get(name);
-  return tensor && readTensor(view.model, tensor, mostElements);
+  const tensor = view.graph.initializers.get(name), count = tensor ? elementCount(tensor.dims) : 0;
+  if (!tensor || !(count <= mostElements)) return undefined;
+  const known = stored.get(tensor);
+  if (known) return known.numbers;
+  const bytes = tensorBytes(view.model, tensor, count * (elementBytes(tensor.type) ?? 0));
+  if (!bytes) return readTensor(view.model, tensor, mostElements);
+  let shapes = lastOfShape.get(view);
+  if (!shapes) lastOfShape.set(view, shapes = new Map());
+  const key = `${tensor.type} ${tensor.dims.join(' ')}`, last = shapes.get(key);
+  const own = last && Buffer.compare(last.bytes, bytes) === 0 ? last : { bytes, numbers: numbersOf(bytes, tensor.type) };
+  shapes.set(key, own);
+  stored.set(tensor, own);
+  return own.numbers;
 }
+
+const matrices = new WeakMap<readonly number[], Findings>();
 
 /** Finds the triangle or band in the last two axes of a constant mask. */
 function readMatrix(dims: readonly number[], data: readonly number[], found: Findings): void {
