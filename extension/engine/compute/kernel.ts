@@ -1,0 +1,144 @@
+/** Attention on the CPU as little ONNX graphs over blocks of rows, run by onnxruntime: heads are laid out [kvHead, group, row, key]. */
+import * as ort from 'onnxruntime-node';
+import { buildModel } from '../onnx/build.ts';
+import { dataType, type NewNode, type ValueInfo } from '../onnx/model.ts';
+
+/** Added to the score of a hidden key: far below any score, yet finite, so that no row can turn into NaN. Rows that see no key are known to the caller. */
+export const hiddenScore = -1e30;
+
+/** One block of query rows against the first `keys` keys of one sample. */
+export interface Block { readonly heads: number; readonly kvHeads: number; readonly rows: number; readonly keys: number; readonly dim: number }
+
+export interface ScoreInputs {
+  /** [row, head, dim] and [key, kvHead, dim]; longer buffers are cut. */
+  readonly q: Float32Array;
+  readonly k: Float32Array;
+  readonly scale: number;
+  /** 0: none. */
+  readonly softcap: number;
+  /** [1 or head, row, key], added after the softcap. */
+  readonly additive?: Float32Array;
+}
+
+/** [head, row, key]: scores, or with `lse` [head, row] the probabilities e^(score − lse). */
+export async function scoreBlock(block: Block, of: ScoreInputs, lse?: Float32Array): Promise<Float32Array> {
+  const kind = { softcap: of.softcap > 0, additive: of.additive !== undefined, lse: lse !== undefined };
+  const session = await sessionFor(`scores ${JSON.stringify(kind)}`, () => {
+    const { nodes, inputs, scores } = scoreNodes(kind.softcap, kind.additive);
+    if (kind.lse) { nodes.push(node('Sub', [scores, 'lse'], 'shifted'), node('Exp', ['shifted'], 'out')); inputs.push(float('lse', 4)); } else nodes.push(node('Identity', [scores], 'out'));
+    return buildModel({ nodes, inputs, outputs: [float('out', 4)] });
+  });
+  const feeds = scoreFeeds(block, of);
+  if (lse) feeds.lse = tensor(lse, [block.kvHeads, block.heads / block.kvHeads, block.rows, 1]);
+  return (await session.run(feeds)).out.data as Float32Array;
+}
+
+export interface StatisticsInputs extends ScoreInputs {
+  readonly additive: Float32Array;
+  /** [1 or head, row]: weight of the row in `received`. */
+  readonly weights: Float32Array;
+  /** [key, columns]: what to sum under the probabilities. */
+  readonly columns: Float32Array;
+  /** [row, key]: distances, summed under the probabilities too. */
+  readonly distance?: Float32Array;
+  /** [head]: logits that take part in the denominator only. */
+  readonly sink?: Float32Array;
+}
+export interface BlockStatistics {
+  /** [head, row]: largest score; Σ e^(s − max) over keys; Σ (s − max)·e^(s − max); key of the largest score. */
+  readonly top: Float32Array; readonly total: Float32Array; readonly moment: Float32Array; readonly topKey: Int32Array;
+  /** [head, key]: Σ over rows of weight · probability. */
+  readonly received: Float32Array;
+  /** [head, row, columns] and [head, row]: Σ over keys of e^(s − max) · column, · distance. */
+  readonly sums: Float32Array; readonly distances?: Float32Array;
+}
+
+/** Row and column statistics of the masked softmax of a block, without a T×T buffer (exact-attention, two-pass form within the block). */
+export async function statisticsBlock(block: Block, of: StatisticsInputs): Promise<BlockStatistics> {
+  const kind = { softcap: of.softcap > 0, distance: of.distance !== undefined, sink: of.sink !== undefined };
+  const session = await sessionFor(`statistics ${JSON.stringify(kind)}`, () => {
+    const { nodes, inputs, scores } = scoreNodes(kind.softcap, true);
+    nodes.push(
+      { op: 'ReduceMax', name: 'top', inputs: [scores], outputs: ['top'], attributes: { axes: [-1], keepdims: 1 } },
+      { op: 'ArgMax', name: 'arg', inputs: [scores], outputs: ['arg'], attributes: { axis: -1, keepdims: 1 } },
+      { op: 'Cast', name: 'topKey', inputs: ['arg'], outputs: ['topKey'], attributes: { to: dataType.int32 } },
+      node('Sub', [scores, 'top'], 'shifted'), node('Exp', ['shifted'], 'e'),
+      node('ReduceSum', ['e', 'last'], 'total'), node('Mul', ['e', 'shifted'], 'es'), node('ReduceSum', ['es', 'last'], 'moment'),
+    );
+    // With a sink the denominator grows by e^(z − max); beyond e^80 the keys' share is nothing in float32.
+    if (kind.sink) nodes.push(node('Sub', ['sink', 'top'], 'overTop'), node('Min', ['overTop', 'eighty'], 'capped'), node('Exp', ['capped'], 'sinkShare'), node('Add', ['total', 'sinkShare'], 'denominator'));
+    nodes.push(
+      node('Div', ['weights', kind.sink ? 'denominator' : 'total'], 'share'),
+      { op: 'Transpose', name: 'across', inputs: ['share'], outputs: ['across'], attributes: { perm: [0, 1, 3, 2] } },
+      node('MatMul', ['across', 'e'], 'received'), node('MatMul', ['e', 'columns'], 'sums'),
+    );
+    if (kind.distance) nodes.push(node('Mul', ['e', 'distance'], 'ed'), node('ReduceSum', ['ed', 'last'], 'distances'));
+    inputs.push(float('weights', 4), float('columns', 2), ...(kind.distance ? [float('distance', 4)] : []), ...(kind.sink ? [float('sink', 4)] : []));
+    const initializers = [{ name: 'last', type: dataType.int64, dims: [1], data: new Uint8Array(new BigInt64Array([-1n]).buffer) }, { name: 'eighty', type: dataType.float, dims: [], data: new Uint8Array(new Float32Array([80]).buffer) }];
+    return buildModel({ nodes, inputs, initializers, outputs: [float('top', 4), float('total', 4), float('moment', 4), { name: 'topKey', type: dataType.int32, dims: dims(4) }, float('received', 4), float('sums', 4), ...(kind.distance ? [float('distances', 4)] : [])] });
+  });
+  const { heads, kvHeads, rows, keys } = block, groups = heads / kvHeads, feeds = scoreFeeds(block, of);
+  feeds.weights = tensor(of.weights, of.weights.length === rows ? [1, 1, rows, 1] : [kvHeads, groups, rows, 1]);
+  feeds.columns = tensor(of.columns, [keys, of.columns.length / keys]);
+  if (of.distance) feeds.distance = tensor(of.distance, [1, 1, rows, keys]);
+  if (of.sink) feeds.sink = tensor(of.sink, [kvHeads, groups, 1, 1]);
+  const out = await session.run(feeds), data = (name: string): Float32Array => out[name].data as Float32Array;
+  return { top: data('top'), total: data('total'), moment: data('moment'), topKey: out.topKey.data as Int32Array, received: data('received'), sums: data('sums'), distances: of.distance && data('distances') };
+}
+
+/** Σ_j p·v: `p` [head, row, key] and `v` [key, kvHead, valueDim] → [row, head, valueDim]. */
+export async function valuesBlock(block: Block, p: Float32Array, v: Float32Array, valueDim: number): Promise<Float32Array> {
+  const session = await sessionFor('values', () => buildModel({
+    nodes: [
+      { op: 'Transpose', name: 'vt', inputs: ['v'], outputs: ['vt'], attributes: { perm: [1, 2, 0, 3] } },
+      node('MatMul', ['p', 'vt'], 'o'),
+      { op: 'Transpose', name: 'out', inputs: ['o'], outputs: ['out'], attributes: { perm: [2, 0, 1, 3] } },
+    ],
+    inputs: [float('p', 4), float('v', 4)], outputs: [float('out', 4)],
+  }));
+  const { heads, kvHeads, rows, keys } = block;
+  const out = await session.run({ p: tensor(p, [kvHeads, heads / kvHeads, rows, keys]), v: tensor(v, [keys, kvHeads, 1, valueDim]) });
+  return out.out.data as Float32Array;
+}
+
+function scoreNodes(softcap: boolean, additive: boolean): { nodes: NewNode[]; inputs: ValueInfo[]; scores: string } {
+  const nodes: NewNode[] = [
+    node('Mul', ['q', 'scale'], 'qs'),
+    { op: 'Transpose', name: 'qt', inputs: ['qs'], outputs: ['qt'], attributes: { perm: [1, 2, 0, 3] } },
+    { op: 'Transpose', name: 'kt', inputs: ['k'], outputs: ['kt'], attributes: { perm: [1, 2, 3, 0] } },
+    node('MatMul', ['qt', 'kt'], 'raw'),
+  ];
+  const inputs = [float('q', 4), float('k', 4), float('scale', 0)];
+  let scores = 'raw';
+  if (softcap) { nodes.push(node('Div', ['raw', 'cap'], 'bent'), node('Tanh', ['bent'], 'tanh'), node('Mul', ['tanh', 'cap'], 'softcapped')); inputs.push(float('cap', 0)); scores = 'softcapped'; }
+  if (additive) { nodes.push(node('Add', [scores, 'additive'], 'masked')); inputs.push(float('additive', 4)); scores = 'masked'; }
+  return { nodes, inputs, scores };
+}
+
+function scoreFeeds({ heads, kvHeads, rows, keys, dim }: Block, of: ScoreInputs): Record<string, ort.Tensor> {
+  const groups = heads / kvHeads;
+  const feeds: Record<string, ort.Tensor> = {
+    q: tensor(of.q.subarray(0, rows * heads * dim), [rows, kvHeads, groups, dim]),
+    k: tensor(of.k.subarray(0, keys * kvHeads * dim), [keys, kvHeads, 1, dim]),
+    scale: tensor(Float32Array.of(of.scale), []),
+  };
+  if (of.softcap > 0) feeds.cap = tensor(Float32Array.of(of.softcap), []);
+  if (of.additive) feeds.additive = tensor(of.additive, of.additive.length === rows * keys ? [1, 1, rows, keys] : [kvHeads, groups, rows, keys]);
+  return feeds;
+}
+
+const sessions = new Map<string, Promise<ort.InferenceSession>>();
+/** One thread a block: while a model runs beside us on every core, waiting threads would only make tiles late. */
+function sessionFor(kind: string, build: () => Uint8Array): Promise<ort.InferenceSession> {
+  let session = sessions.get(kind);
+  if (!session) {
+    session = ort.InferenceSession.create(build(), { intraOpNumThreads: 1, interOpNumThreads: 1, executionMode: 'sequential', graphOptimizationLevel: 'all', logSeverityLevel: 3 });
+    sessions.set(kind, session);
+  }
+  return session;
+}
+
+const dims = (rank: number): ValueInfo['dims'] => Array.from({ length: rank }, () => undefined);
+const float = (name: string, rank: number): ValueInfo => ({ name, type: dataType.float, dims: dims(rank) });
+const node = (op: string, inputs: readonly string[], output: string): NewNode => ({ op, name: output, inputs, outputs: [output] });
+const tensor = (data: Float32Array, shape: readonly number[]): ort.Tensor => new ort.Tensor('float32', data, shape);
