@@ -133,7 +133,8 @@ function inspect(view: GraphView, value: string, found: Findings): void {
     if (node.op === 'Trilu') found.causal = true;
     const folded = view.constant(name);
     if (folded) { readMatrix(folded.dims, folded.data, found); continue; }
-    stack.push(...node.inputs);
+    // Where a value is cut or spread, sizes and indices say nothing of what it hides.
+    stack.push(...(moves.has(node.op) ? node.inputs.slice(0, 1) : node.inputs));
   }
 }
 

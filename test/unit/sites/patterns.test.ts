@@ -65,6 +65,33 @@ describe('what is a site', () => {
   });
 });
 
+describe('what a mask does', () => {
+  const positions = [{ name: 'i', type: dataType.int64, dims: [1, 1, 'T', 1] }, { name: 'j', type: dataType.int64, dims: [1, 1, 1, 'T'] }];
+  const numbers = [tensorOf('five', [], [5], dataType.int64), tensorOf('zero', [], [0], dataType.int64), tensorOf('one', [], [1], dataType.int64), scalar('low', -Infinity)];
+  const causal: Line[] = [['LessOrEqual', 'j i', 'a']];
+  it.each<[string, Line[], { causal: boolean; window: unknown }]>([
+    ['key ≤ query', [...causal, ['And', 'a a', 'keep']], { causal: true, window: null }],
+    ['query ≥ key', [['GreaterOrEqual', 'i j', 'keep']], { causal: true, window: null }],
+    ['key < query + 1', [['Add', 'i one', 'i1'], ['Less', 'j i1', 'keep']], { causal: true, window: null }],
+    ['not (key > query)', [['Greater', 'j i', 'drop'], ['Not', 'drop', 'keep']], { causal: true, window: null }],
+    ['query − key ≥ 0', [['Sub', 'i j', 'd'], ['GreaterOrEqual', 'd zero', 'keep']], { causal: true, window: null }],
+    ['and key > query − 5', [...causal, ['Sub', 'i five', 'i5'], ['Greater', 'j i5', 'b'], ['And', 'a b', 'keep']], { causal: true, window: 5 }],
+    ['and query − key < 5', [...causal, ['Sub', 'i j', 'd'], ['Less', 'd five', 'b'], ['And', 'a b', 'keep']], { causal: true, window: 5 }],
+    ['and query − key ≤ 5', [...causal, ['Sub', 'i j', 'd'], ['LessOrEqual', 'd five', 'b'], ['And', 'a b', 'keep']], { causal: true, window: 6 }],
+    ['and not (query − key ≥ 5)', [...causal, ['Sub', 'i j', 'd'], ['GreaterOrEqual', 'd five', 'c'], ['Not', 'c', 'b'], ['And', 'a b', 'keep']], { causal: true, window: 5 }],
+    ['|query − key| ≤ 5', [['Sub', 'i j', 'd'], ['Abs', 'd', 'd1'], ['LessOrEqual', 'd1 five', 'keep']], { causal: false, window: [5, 5] }],
+  ])('%s', async (_, lines, wanted) => {
+    const { plans: [plan] } = await sites([...lines, kT, ['MatMul', 'q kT', 's0'], ['Where', 'keep s0 low', 's'], ...end], [q, k, v, ...positions], numbers);
+    expect(plan.site.mask).toMatchObject({ ...wanted, additive: false });
+  });
+  it.each([[16, null], [5, 5]])('a stored triangle of width %d', async (width, window) => {
+    const cells = Array.from({ length: 256 }, (_, at) => Number(at % 16 <= at / 16 && Math.floor(at / 16) - (at % 16) < width));
+    const { plans: [plan] } = await sites([['Slice', 'stored zero1 n2 axis2', 'keep'], kT, ['MatMul', 'q kT', 's0'], ['Where', 'keep s0 low', 's'], ...end], [q, k, v, { name: 'n2', type: dataType.int64, dims: [1] }],
+      [tensorOf('stored', [1, 1, 16, 16], cells, dataType.bool), tensorOf('zero1', [1], [0], dataType.int64), tensorOf('axis2', [1], [2], dataType.int64), scalar('low', -1e30)]);
+    expect(plan.site.mask).toEqual({ causal: true, window, padding: false, additive: false });
+  });
+});
+
 describe('what is none', () => {
   it('a classifier, and a router that mixes experts', async () => {
     const x = float('x', 2, 'T', 8), w = tensorOf('w', [8, 3], new Array<number>(24).fill(0.1));
