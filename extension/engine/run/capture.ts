@@ -122,7 +122,7 @@ async function readPrompt(request: TraceRequest, model: Model, tokenizer: TextTo
 }
 
 /** Feeds of our own: real rows, kept rows, the row of the logits. */
-function ownFeeds(taps: Taps, inputs: Inputs): Record<string, Feed> {
+export function ownFeeds(taps: Taps, inputs: Inputs): Record<string, Feed> {
   const feeds: Record<string, Feed> = {};
   for (const name of taps.feeds.real) {
     const side = inputs.sides.find(one => one.name === name) ?? (name === 'decoder' ? undefined : inputs.sides[0]);
