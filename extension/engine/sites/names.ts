@@ -83,13 +83,20 @@ function stacksOf(sites: readonly Unnamed[]): string[] {
 /** Layers of one stack: the order in the graph where paths have no numbers; the first number of the module path, or, where stages have blocks of their own, a count of blocks through all of them. */
 function layersOf(sites: readonly Unnamed[]): number[] {
   const numbers = sites.map(({ module }) => (module ?? '').split('.').filter(part => /^\d+$/.test(part)).map(Number));
-  if (numbers.some(path => !path.length)) return sites.map((site, i) => sites.slice(0, i).filter(before => before.kind === site.kind).length);
+  if (numbers.some(path => !path.length)) {
+    const counts = { self: 0, cross: 0 };
+    return sites.map(site => counts[site.kind]++);
+  }
   const depth = Math.min(...numbers.map(path => path.length)), stages = new Set(numbers.map(path => path[0]));
   const collide = (level: number): boolean => {
     const seen = new Set(sites.map((site, i) => `${site.kind} ${numbers[i].slice(0, level).join('.')}`));
     return seen.size < sites.length;
   };
   if (!collide(1) || depth < 2 || stages.size === sites.length) return numbers.map(path => path[0]);
-  const blocks = [...new Set(numbers.map(path => path.slice(0, 2).join('.')))];
-  return numbers.map(path => blocks.indexOf(path.slice(0, 2).join('.')));
+  const blocks = new Map<string, number>();
+  return numbers.map(path => {
+    const block = path.slice(0, 2).join('.');
+    if (!blocks.has(block)) blocks.set(block, blocks.size);
+    return blocks.get(block)!;
+  });
 }

@@ -155,4 +155,11 @@ describe('hostile graphs', () => {
     await sites([kT, ['MatMul', 'q kT', 's0'], ...fork('rows', 'r', 60), ...fork('columns', 'c', 60), ['Less', 'r c', 'keep'], ['Where', 'keep s0 low', 's'], ...end], [q, k, v, float('rows', 1, 1, 'T', 1), float('columns', 1, 1, 1, 'T')], [scalar('low', -1e9)]);
     expect(performance.now() - start).toBeLessThan(1500);
   });
+  it('a graph of two thousand attentions', async () => {
+    const lines = Array.from({ length: 2000 }, (_, i): Line[] => [['MatMul', `${i ? `o${i - 1}` : 'q'} kT`, `s${i}`], ['Softmax', `s${i}`, `p${i}`], ['MatMul', `p${i} v`, `o${i}`]]).flat();
+    const start = performance.now(), { plans } = await sites([kT, ...lines], [q, k, v]);
+    expect(plans.length).toBe(2000);
+    expect(plans[1999].site.name).toBe('blocks.1999.attn');
+    expect(performance.now() - start).toBeLessThan(5000);
+  });
 });
