@@ -1,45 +1,53 @@
-/** What a metric is: numbers of one head of one sample, from what a trace stores; O(T·D) unless it says otherwise. */
-import type { Card } from '../../contract/params.ts';
+/** What a metric is: a number for one head of one sample, from O(T) statistics and single probabilities. */
 import type { HeadStats } from '../../contract/trace.ts';
 
-/** One head of one sample. Queries that are padding or see no key are not `live` and take part in nothing. */
+/** One head of one sample. Only live rows count: real queries that see a key. */
 export interface HeadView {
-  readonly kind: 'self' | 'cross';
-  readonly queries: number; readonly keys: number;
-  /** Position of query i among the keys is i + offset. */
+  readonly queries: number;
+  readonly keys: number;
+  /** Key position of query 0: self-attention behind cached keys starts later. */
   readonly offset: number;
-  /** [query], 1 = live. */
+  /** Queries and keys are positions of one sequence. */
+  readonly self: boolean;
+  /** [query] 1 = live. */
   readonly live: Uint8Array;
-  /** [query]; nats over visible keys. */
-  readonly entropy: Float32Array;
-  /** [query]; the largest probability. */
-  readonly max: Float32Array;
-  /** [key]; column sums over live queries. */
-  readonly received: Float32Array;
-  /** [key]; how many live queries see the key. */
-  readonly seenBy: Int32Array;
-  /** First key that stands for a real token. */
+  readonly liveRows: number;
+  /** First key that a live row sees; −1 when none does. */
   readonly firstKey: number;
-  /** Token ids by key position; empty where keys are no tokens. */
-  readonly ids: readonly number[];
-  /** [query]: Σ p·|d| and Σ p·d² with d = query position − key position. */
-  readonly distance: { readonly mean: Float64Array; readonly square: Float64Array };
-  /** The probability of one cell; 0 where the key is hidden or does not exist. */
-  prob(query: number, key: number): number;
+  /** [query]: nats; largest probability; mean and mean square of |position − key|. */
+  readonly entropy: Float32Array; readonly max: Float32Array; readonly distance: Float32Array; readonly squared: Float32Array;
+  /** [key]: column sums over live rows; how many live rows see the key. */
+  readonly received: Float32Array; readonly seeing: Int32Array;
+  /** Probability that query `i` gives to key `j`; 0 where it does not see it. */
+  prob(i: number, j: number): number;
+  /** [query]: mass on keys that follow an earlier occurrence of the query's token; −1 where there is none. Undefined without token ids. */
+  readonly induction?: Float32Array;
 }
 
-/** Numbers that a head gets, by their names in the trace. */
+export interface Measure {
+  readonly title: string;
+  /** One sentence: what the number says. */
+  readonly summary: string;
+  /** First author, year, arXiv id; empty when it is common or ours. */
+  readonly cite: string;
+  /** 0 where it means nothing (no live row, no token ids). */
+  measure(head: HeadView): number;
+}
+
 export type MetricName = Exclude<keyof HeadStats, 'batch' | 'head'>;
 
-export interface Metric {
-  readonly card: Card;
-  readonly gives: readonly MetricName[];
-  measure(head: HeadView): Readonly<Partial<Record<MetricName, number>>>;
-}
+/** A family: one file, a few numbers that are about the same thing. */
+export type Metric = Readonly<Partial<Record<MetricName, Measure>>>;
 
-/** Mean of `value` over the live queries that `take` admits; 0 when there are none. */
-export function meanOverQueries(head: HeadView, value: (query: number) => number, take: (query: number) => boolean = () => true): number {
-  let sum = 0, count = 0;
-  for (let i = 0; i < head.queries; i++) if (head.live[i] && take(i)) { sum += value(i); count++; }
-  return count ? sum / count : 0;
+/** Mean of `value` over the live rows for which it is defined. */
+export function meanOverRows(head: HeadView, value: (i: number) => number | undefined): number {
+  let sum = 0, rows = 0;
+  for (let i = 0; i < head.queries; i++) {
+    if (!head.live[i]) continue;
+    const one = value(i);
+    if (one === undefined) continue;
+    sum += one;
+    rows++;
+  }
+  return rows ? sum / rows : 0;
 }

@@ -1,25 +1,27 @@
-/** The attention-sink metric: which key takes the attention of all the queries that can see it. */
-import { meanOverQueries, type HeadView, type Metric } from './metric.ts';
+/** Attention sinks: the key that receives most from the rows that can see it (card: attention-sink-emergence). */
+import type { HeadView, Metric } from './metric.ts';
 
-/** Columns that fewer queries see say little: the last one is a single number (card, pitfalls). */
+/** A key that fewer rows see says little: its importance may be one single entry. */
 export const minRows = 8;
 
-/** α_j = received mass of key j / queries that see it; −1 for keys that too few see. Gu et al. 2024, eq. of α. [key] */
-export function importance(head: Pick<HeadView, 'received' | 'seenBy'>): Float64Array {
-  const most = head.seenBy.reduce((a, b) => Math.max(a, b), 0), least = Math.min(minRows, Math.max(1, most));
-  return Float64Array.from(head.received, (mass, j) => (head.seenBy[j] >= least ? mass / head.seenBy[j] : -1));
+/** Largest importance α_j = received_j / rows that see j (Gu 2024, eq. of α), among keys that at least `minRows` rows see (all of them in shorter inputs); ties to the smaller key. */
+function largest(head: HeadView): { readonly alpha: number; readonly key: number } {
+  let most = 0;
+  for (let j = 0; j < head.keys; j++) most = Math.max(most, head.seeing[j]);
+  const enough = Math.max(1, Math.min(minRows, most));
+  let alpha = 0, key = head.firstKey;
+  for (let j = 0; j < head.keys; j++) {
+    const importance = head.seeing[j] >= enough ? head.received[j] / head.seeing[j] : 0;
+    if (importance > alpha) { alpha = importance; key = j; }
+  }
+  return { alpha, key };
 }
 
-export const sink: Metric = {
-  card: {
-    title: 'Attention sink', params: {}, cite: 'Gu et al. 2024, arXiv 2410.10781',
-    summary: `Largest mean attention that one key receives from the queries that see it (at least ${minRows}, in longer inputs), and that key; over 0.3 the head is a sink head.`,
-  },
-  gives: ['sink', 'sinkKey', 'firstTokenShare'],
-  measure(head) {
-    const alpha = importance(head);
-    let key = 0;
-    for (let j = 1; j < alpha.length; j++) if (alpha[j] > alpha[key]) key = j;
-    return { sink: Math.max(0, alpha[key] ?? 0), sinkKey: key, firstTokenShare: meanOverQueries(head, i => head.prob(i, head.firstKey)) };
+export const sinks: Metric = {
+  sink: { title: 'Sink', summary: 'The largest mean attention that one key receives from the queries that can see it.', cite: 'Gu 2024, 2410.10781', measure: head => largest(head).alpha },
+  sinkKey: { title: 'Sink position', summary: 'The key that receives it.', cite: 'Gu 2024, 2410.10781', measure: head => largest(head).key },
+  firstTokenShare: {
+    title: 'First-token share', summary: 'Mean probability on the first real key.', cite: '',
+    measure: head => (head.liveRows && head.firstKey >= 0 ? head.received[head.firstKey] / head.liveRows : 0),
   },
 };

@@ -1,21 +1,19 @@
-/** Names heads that look everywhere alike: they tell tokens apart by nothing. */
-import { rankHeads, some, type VerdictRule } from './verdict.ts';
+/** Heads that attend almost evenly: their pattern says little about content. */
+import { allHeads, few, strongest, type VerdictRule } from './verdict.ts';
 
-/** Of the entropy that equal shares would have. */
-const threshold = 0.98;
-/** One or two visible keys are even by nature. */
-const leastEntropy = 0.7;
+const threshold = 0.95;
 
 export const evenHeads: VerdictRule = {
-  about: `Mean entropy over ${threshold} of the mean of ln(visible keys), where that is at least ${leastEntropy} nats.`,
-  judge(trace) {
-    const even = (site: string, batch: number): number => trace.evenEntropy[site]?.[batch] ?? 0;
-    const found = rankHeads(trace, (head, site) => (even(site.name, head.batch) >= leastEntropy ? head.patternEntropy / even(site.name, head.batch) : 0)).filter(({ value }) => value > threshold);
-    if (!found.length) return [];
+  id: 'even-heads', title: 'Nearly uniform heads', summary: `Heads whose entropy is over ${threshold * 100} % of that of even attention.`,
+  judge: trace => {
+    // With fewer than four visible keys on average, even attention is no finding.
+    const ratio = (site: string, batch: number, entropy: number): number => { const even = trace.evenEntropy[site]?.[batch] ?? 0; return even > Math.log(4) ? entropy / even : 0; };
+    const heads = strongest(trace, ({ site, stats }) => ratio(site.name, stats.batch, stats.patternEntropy), threshold), all = allHeads(trace).length;
+    if (!heads.length) return [];
     return [{
       rule: 'even-heads', level: 'notice',
-      text: `${found.length === 1 ? `${found[0].label} spreads its attention` : `${some(found)} spread their attention`} almost evenly over everything in sight (${Math.round(100 * found[0].value)} % of the largest possible entropy).`,
-      evidence: { threshold, value: found[0].value, heads: found.map(head => head.label) },
+      text: `${heads.length} of ${all} heads attend${heads.length === 1 ? 's' : ''} almost evenly (entropy over ${threshold * 100} % of its maximum): ${few(heads.map(head => head.label))}.`,
+      evidence: { threshold, value: heads[0].score, heads: heads.map(head => head.label) },
     }];
   },
 };

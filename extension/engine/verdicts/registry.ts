@@ -2,18 +2,16 @@
 import type { VerdictRule } from './verdict.ts';
 import { emptyRows } from './empty-rows.ts';
 import { evenHeads } from './even-heads.ts';
-import { induction } from './induction.ts';
-import { nonFinite } from './non-finite.ts';
+import { notFinite } from './not-finite.ts';
 import { parity } from './parity.ts';
-import { previousToken } from './previous-token.ts';
-import { sinkHeads } from './sink-heads.ts';
+import { positionHeads } from './position-heads.ts';
+import { sinks } from './sinks.ts';
 
 export const verdicts: readonly VerdictRule[] = [
   emptyRows,
   evenHeads,
-  induction,
-  nonFinite,
+  notFinite,
   parity,
-  previousToken,
-  sinkHeads,
+  positionHeads,
+  sinks,
 ];

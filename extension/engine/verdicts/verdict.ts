@@ -1,48 +1,43 @@
-/** What a verdict rule is: it looks at the numbers of a whole trace and says a sentence, or nothing. */
-import type { Verdict } from '../../contract/trace.ts';
+/** What a verdict rule is: a sentence that the numbers of a trace let us say, with its threshold and its evidence. */
 import { headLabel, type Site } from '../../contract/site.ts';
-import type { HeadStats, Parity, TraceInput } from '../../contract/trace.ts';
+import type { HeadStats, Manifest, Verdict } from '../../contract/trace.ts';
 
-export interface TraceNumbers {
-  readonly input: TraceInput;
-  readonly sites: readonly Site[];
-  readonly heads: Readonly<Record<string, readonly HeadStats[]>>;
-  readonly parity: Readonly<Record<string, Parity>>;
-  readonly emptyRows: Readonly<Record<string, number>>;
-  /** Mean over live queries of ln(visible keys), per site and sample: the entropy of a head that looks everywhere alike. */
+export interface Judged {
+  readonly manifest: Omit<Manifest, 'verdicts'>;
+  /** Per site, per sample: mean over live rows of ln(visible keys), the entropy of a head that attends evenly. */
   readonly evenEntropy: Readonly<Record<string, readonly number[]>>;
-  /** Per site: the first tensor with a value that is NaN or infinite, and its index; absent where all are finite. */
-  readonly nonFinite: Readonly<Record<string, { readonly tensor: string; readonly index: readonly number[]; readonly count: number }>>;
+  /** Per site: live rows, summed over samples and heads, whose statistics are not finite. */
+  readonly notFinite: Readonly<Record<string, number>>;
 }
 
 export interface VerdictRule {
-  /** Why the threshold is what it is, for the docs. */
-  readonly about: string;
-  judge(trace: TraceNumbers): readonly Verdict[];
+  readonly id: string;
+  readonly title: string;
+  /** One sentence: when it speaks. */
+  readonly summary: string;
+  judge(trace: Judged): readonly Verdict[];
 }
 
-export interface RankedHead { readonly label: string; readonly site: Site; readonly head: HeadStats; readonly value: number }
+/** A head of one sample with its label; the sample is named where there are several. */
+export interface Found { readonly site: Site; readonly stats: HeadStats; readonly label: string }
 
-/** Heads (of sites that passed parity) by `value`, largest first. With several samples, the sample stands in the label's place: `L3H1 [1]`. */
-export function rankHeads(trace: TraceNumbers, value: (head: HeadStats, site: Site) => number): readonly RankedHead[] {
-  const many = trace.input.ids.length > 1;
-  return trace.sites.filter(site => trace.parity[site.name]?.ok !== false)
-    .flatMap(site => (trace.heads[site.name] ?? []).map(head => ({ label: `${headLabel(site, head.head)}${many ? ` [${head.batch}]` : ''}`, site, head, value: value(head, site) })))
-    .sort((a, b) => b.value - a.value);
+export function allHeads({ manifest }: Judged): readonly Found[] {
+  const several = manifest.input.ids.length > 1;
+  return manifest.sites.flatMap(site => (manifest.heads[site.name] ?? []).map(stats => ({ site, stats, label: `${headLabel(site, stats.head)}${several ? ` [${stats.batch}]` : ''}` })));
 }
 
 /** `3 heads`, `1 head`. */
-export function count(n: number, one: string, many = `${one}s`): string { return `${n} ${n === 1 ? one : many}`; }
+export function count(n: number, what: string): string { return `${n} ${what}${n === 1 ? '' : 's'}`; }
 
-/** At most three labels, and how many more. */
-export function some(heads: readonly RankedHead[]): string {
-  const shown = heads.slice(0, 3).map(head => head.label).join(', ');
-  return heads.length > 3 ? `${shown} and ${heads.length - 3} more` : shown;
+/** The first few of a list, and how many more there are. */
+export function few(items: readonly string[], most = 4): string {
+  const shown = items.slice(0, most).join(', ');
+  return items.length > most ? `${shown} and ${items.length - most} more` : shown;
 }
 
-/** How a token reads in a sentence: `<bos>`, or `"key"` for text. */
-export function tokenAt(input: TraceInput, batch: number, position: number): string {
-  const token = input.tokens[batch]?.[position];
-  if (token === undefined) return '';
-  return /^[<[].*[>\]]$|^#\d+$/.test(token) ? token : JSON.stringify(token);
+export function stackName(stack: string): string { return stack === 'main' ? '' : ` of the ${stack} stack`; }
+
+/** Heads whose score is over a threshold, strongest first. */
+export function strongest(trace: Judged, score: (head: Found) => number, threshold: number): readonly (Found & { readonly score: number })[] {
+  return allHeads(trace).map(head => ({ ...head, score: score(head) })).filter(head => head.score > threshold).sort((a, b) => b.score - a.score || a.label.localeCompare(b.label));
 }
