@@ -93,3 +93,10 @@ export function rowsSeeing(of: Visibility, b: number, h: number, live: Uint8Arra
   }
   return counts;
 }
+
+/** What is added to the score of a key that the query sees. */
+export function biasAt(of: Visibility, b: number, h: number, i: number, j: number): number {
+  if (!of.bias) return 0;
+  const { at, step } = biasRow(of.bias, b, h, i);
+  return of.bias.data[at + j * step];
+}

@@ -1,0 +1,101 @@
+/** Parity: what the stored values give, against what the graph itself computed, on the rows that the runner kept. */
+import type { Parity } from '../../contract/trace.ts';
+import type { SiteCapture } from '../trace/capture.ts';
+import { readRows, type SiteView } from '../trace/site-view.ts';
+import type { TensorStore } from '../trace/tensor-store.ts';
+import { valuesBlock, scoreBlock } from './kernel.ts';
+import { blockCells, cells, prepare } from './rows.ts';
+
+/** Largest error that is not worth a word, for float32 sums of any order. */
+const smallest = 1e-5;
+
+export interface ParityInput {
+  readonly view: SiteView;
+  readonly capture: SiteCapture;
+  readonly side: TensorStore;
+  /** Real rows of the sample that see a key. */
+  readonly live: (b: number) => Uint8Array;
+  readonly between: () => Promise<void>;
+}
+
+interface Difference { most: number; noise: number; finite: boolean; scale: number }
+
+/** From the stored q, k (and v), with the mask rule that readers use. */
+export async function measureParity(input: ParityInput): Promise<Parity> {
+  const { view, capture } = input, { ownPattern, ownOutput } = capture;
+  const none = (why: string): Parity => ({ maxAbs: null, of: 'none', rows: 0, dtype: view.dtype, tolerance: smallest, ok: null, why });
+  if (view.site.form === 'linear') return none('Linear attention has no probabilities to compare.');
+  if (view.from === 'pattern' || view.site.capture === 'softmax-only') return none('Only the softmax could be read, so there is nothing to compare it with.');
+  if (view.from === 'nothing') return none('Neither q and k nor the probabilities could be read.');
+  if (!ownPattern && !ownOutput) return none('The graph gives neither its probabilities nor its output.');
+  const pattern: Difference = { most: 0, noise: 0, finite: true, scale: 0 }, output: Difference = { most: 0, noise: 0, finite: true, scale: 0 };
+  let rows = Infinity;
+  for (let b = 0; b < view.batch; b++) {
+    const live = input.live(b), at = capture.rows.flatMap((row, n) => (live[row] ? [n] : []));
+    if (at.length) rows = Math.min(rows, at.length);
+    const step = Math.max(1, Math.floor(blockCells / view.heads / view.keys));
+    for (let n = 0; n < at.length; n += step) { await compare(input, b, at.slice(n, n + step), pattern, output); await input.between(); }
+  }
+  if (rows === Infinity) return none('No real query sees a key.');
+  const checked = ownPattern ? pattern : output, tolerance = toleranceOf(checked);
+  const base = { of: ownPattern ? 'pattern' as const : 'output' as const, rows, dtype: view.dtype, tolerance };
+  if (!checked.finite || !output.finite) return { ...base, maxAbs: null, ok: false, why: 'Some values are not finite.' };
+  const maxAbs = checked.most;
+  if (!(maxAbs <= tolerance)) return { ...base, maxAbs, ok: false, why: `${ownPattern ? 'The probabilities rebuilt from q and k' : 'The output rebuilt from q, k and v'} differ${ownPattern ? '' : 's'} from the graph's own by ${short(maxAbs)}; up to ${short(tolerance)} is rounding.` };
+  const outputTolerance = toleranceOf(output);
+  if (ownPattern && ownOutput && !(output.most <= outputTolerance)) return { ...base, maxAbs, ok: false, why: `The probabilities agree, but their product with v differs from the site's own output by ${short(output.most)}; up to ${short(outputTolerance)} is rounding.` };
+  return { ...base, maxAbs, ok: true };
+}
+
+/** Adds the rows capture.rows[at] of one sample to the differences. */
+async function compare({ view, capture, side }: ParityInput, b: number, at: readonly number[], pattern: Difference, output: Difference): Promise<void> {
+  const rows = at.map(n => capture.rows[n]), { heads, kvHeads, keys, dim, valueDim } = view, { ownPattern, ownOutput } = capture;
+  const chosen = prepare({ view, batch: b, of: 'prob' }), p = await cells(chosen, rows, 0, keys, 0);
+  if (ownPattern) for (let h = 0; h < heads; h++) at.forEach((n, r) => {
+    const own = side.floats(ownPattern, ((b * heads + h) * capture.rows.length + n) * keys, keys);
+    add(pattern, own, 0, p, (h * rows.length + r) * keys, keys);
+  });
+  const block = { heads, kvHeads, rows: rows.length, keys, dim };
+  const v = ownOutput ? readRows(view, 'hook_v', b, 0, keys) : undefined, o = v && await valuesBlock(block, p, v, valueDim);
+  if (ownOutput && o) at.forEach((n, r) => {
+    const width = heads * valueDim, own = side.floats(ownOutput, (b * capture.rows.length + n) * width, width);
+    add(output, own, 0, o, r * width, width);
+  });
+  const wanted = view.dtype === 'F16' || pattern.most > smallest || output.most > smallest;
+  if (!wanted) return;
+  // The noise floor: what rounding q, k and v once more to their type changes.
+  const half = view.dtype === 'F16' ? 2 ** -11 : 2 ** -23, q = new Float32Array(rows.length * heads * dim);
+  rows.forEach((i, r) => q.set(readRows(view, 'hook_q', b, i, i + 1), r * heads * dim));
+  const base = await scoreBlock(block, { q, k: chosen.k!, scale: view.scale, softcap: view.softcap });
+  const shaken = await scoreBlock(block, { q: shake(q, half, 1), k: shake(chosen.k!, half, 2), scale: view.scale, softcap: view.softcap });
+  const moved = new Float32Array(p.length);
+  for (let n = 0; n < p.length; n++) {
+    moved[n] = p[n] && p[n] * Math.exp(shaken[n] - base[n]);
+    pattern.noise = Math.max(pattern.noise, Math.abs(moved[n] - p[n]));
+  }
+  if (!o || !v) return;
+  const changed = await valuesBlock(block, moved, shake(v, half, 3), valueDim);
+  for (let n = 0; n < o.length; n++) output.noise = Math.max(output.noise, Math.abs(changed[n] - o[n]));
+}
+
+function add(to: Difference, own: Float32Array, from: number, mine: Float32Array, at: number, count: number): void {
+  for (let n = 0; n < count; n++) {
+    const difference = Math.abs(own[from + n] - mine[at + n]);
+    if (!Number.isFinite(difference)) { to.finite = false; continue; }
+    if (difference > to.most) to.most = difference;
+    const size = Math.abs(own[from + n]);
+    if (size > to.scale) to.scale = size;
+  }
+}
+
+/** Twice the noise floor, as the graph's own rounding counts too; sums of large outputs are also off by 2⁻²⁰ of their size. */
+function toleranceOf({ noise, scale }: Difference): number { return Math.max(smallest, 2 * noise, scale > 10 ? scale * 2 ** -20 : 0); }
+
+/** Every element moved by `half` of itself, up or down (always the same way). */
+function shake(values: Float32Array, half: number, salt: number): Float32Array {
+  const out = new Float32Array(values.length);
+  for (let n = 0; n < values.length; n++) out[n] = values[n] * (1 + (Math.imul(n + 1, 0x9e3779b1 + salt * 0x85ebca6b) >> 16 & 1 ? half : -half));
+  return out;
+}
+
+function short(value: number): string { return value.toExponential(1); }
