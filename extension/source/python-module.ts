@@ -33,7 +33,7 @@ export interface Attribute {
   readonly range: TextRange;
 }
 
-/** A submodule that a method calls. `target`: attributes from `self`; `*` for any element: `['attn']`, `['layers', '*']`, `['transformer', 'h', '*']`. */
+/** A submodule that a method calls. `target`: attributes from `self`; `*` for any element: `['attn']`, `['layers', '*']`, `['transformer', 'h', '*']`. `range` is what is called, without its arguments. */
 export interface ModuleCall { readonly target: readonly string[]; readonly range: TextRange }
 
 /** What a function's own body shows of attention. `what` is the expression as a phrase: ``softmax of a product``, ``scaled_dot_product_attention``. */

@@ -109,12 +109,11 @@ function createScan(source: Source, env: Environment, method: string | undefined
     if (node.type !== 'call' || calls.length >= maxCalls) return true;
     const [callee, list] = node.children;
     const path = pathOf(callee);
-    const range = source.range(node);
-    if (path && path.length > 0) calls.push({ target: path, range });
+    if (path && path.length > 0) calls.push({ target: path, range: source.range(callee) });
     const used = callee && usedName(source, callee);
     if (used) uses.add(used);
     // torch.utils.checkpoint.checkpoint(block, x) and its many wrappers call the module for us.
-    if (used && /checkpoint/i.test(used)) for (const argument of list?.children ?? []) { const inner = pathOf(argument); if (inner) calls.push({ target: inner, range }); }
+    if (used && /checkpoint/i.test(used)) for (const argument of list?.children ?? []) { const inner = pathOf(argument); if (inner) calls.push({ target: inner, range: source.range(argument) }); }
     return true;
   });
 
