@@ -21,6 +21,7 @@ const rooms: Readonly<Record<string, { readonly ours: readonly string[]; readonl
   'extension/engine/sites': { ours: ['extension/engine/sites', 'extension/engine/onnx', 'extension/contract', 'extension/engine/maths'], packages: [] },
   'extension/engine/trace': { ours: ['extension/engine/trace', 'extension/engine/onnx', 'extension/engine/sites', 'extension/contract', 'extension/engine/maths'], packages: ['node:', 'valibot', 'pngjs'] },
   'extension/engine/run': { ours: ['extension/engine/run', 'extension/engine/onnx', 'extension/engine/sites', 'extension/engine/trace', 'extension/contract', 'extension/engine/maths'], packages: ['node:', 'onnxruntime-node', '@huggingface/tokenizers', 'valibot'] },
+  'extension/engine/analysis': { ours: ['extension/engine', 'extension/contract'], packages: ['node:', 'pngjs'] },
   'extension/engine/compute': { ours: ['extension/engine/compute', 'extension/engine/onnx', 'extension/engine/trace', 'extension/contract', 'extension/engine/maths'], packages: ['node:', 'onnxruntime-node', 'webgpu'] },
   'extension/engine/metrics': { ours: ['extension/engine/metrics', 'extension/contract', 'extension/engine/maths'], packages: [] },
   'extension/engine/verdicts': { ours: ['extension/engine/verdicts', 'extension/contract', 'extension/engine/maths'], packages: [] },

@@ -56,11 +56,20 @@ export class PartWriter {
     return stored;
   }
 
-  /** Overwrites a tensor that is there already, in place. */
-  replace(name: string, bytes: ArrayBufferView): void {
+  /** Makes place for a tensor that is written bit by bit with `write`. */
+  reserve(name: string, dtype: Dtype, shape: readonly number[]): StoredTensor {
+    if (Object.hasOwn(this.tensors, name)) throw new Error(`Tensor ${name} is already in ${this.path}.`);
+    const stored = { dtype, shape: [...shape], offset: this.#end, length: byteLength(dtype, shape) };
+    this.#end += stored.length;
+    this.tensors[name] = stored;
+    return stored;
+  }
+
+  /** Overwrites part of a tensor that is there already, from its byte `at`. */
+  write(name: string, at: number, bytes: ArrayBufferView): void {
     const stored = this.tensors[name];
-    if (!stored || stored.length !== bytes.byteLength) throw new Error(`Tensor ${name} cannot be replaced by ${bytes.byteLength} bytes.`);
-    this.#write(bytes, stored.offset, () => undefined);
+    if (!stored || at < 0 || at + bytes.byteLength > stored.length) throw new Error(`Tensor ${name} has no bytes ${at} to ${at + bytes.byteLength}.`);
+    this.#write(bytes, stored.offset + at, () => undefined);
   }
 
   /** Writes the header into the space kept for it. */

@@ -1,0 +1,116 @@
+/** Completes a capture into a trace: masks, missing statistics, parity, metrics, verdicts, header; published whole or not at all. */
+import { closeSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs';
+import { dirname } from 'node:path';
+import type { Captured, Progress } from '../../contract/api.ts';
+import { formatVersion, type HeadStats, type Manifest, type MaskRule, type Parity } from '../../contract/trace.ts';
+import { measureParity } from '../compute/parity.ts';
+import { pause } from '../compute/turns.ts';
+import type { CaptureIndex, StoredTensor } from '../trace/capture.ts';
+import { PartWriter, captureFiles, discardCapture, readIndex, writeFailure } from '../trace/part-writer.ts';
+import { encodeHeader, openForReading } from '../trace/safetensors.ts';
+import { TensorStore } from '../trace/tensor-store.ts';
+import { verdicts } from '../verdicts/registry.ts';
+import { measureHeads } from './measure-heads.ts';
+import { maskBook } from './site-masks.ts';
+import { siteStatistics } from './site-statistics.ts';
+import { keepPattern } from './keep-pattern.ts';
+
+export interface Hooks { readonly progress?: (progress: Progress) => void; readonly signal?: AbortSignal }
+
+/** Errors: UserError (disk full, no capture), Cancelled. Whatever fails, nothing is left beside `out`, and an older trace there stays. */
+export async function completeCapture({ out }: Pick<Captured, 'out'>, hooks: Hooks = {}): Promise<{ readonly file: string; readonly manifest: Manifest }> {
+  const open: { close(): void }[] = [];
+  try {
+    const index = readIndex(out), tensors = new Map(Object.entries(index.tensors));
+    const store = new TensorStore(index.part, openForReading(index.part), tensors);
+    open.push(store);
+    const side = new TensorStore(index.side, openForReading(index.side), new Map(Object.entries(index.sideTensors)));
+    open.push(side);
+    const writer = PartWriter.resume(index.part, index.tensors, index.headerSpace);
+    open.push(writer);
+    const manifest = await fill(index, { store, side, writer, tensors }, hooks);
+    hooks.progress?.({ phase: 'write' });
+    publish(index, writer, manifest);
+    return { file: out, manifest };
+  } finally {
+    for (const one of open) one.close();
+    discardCapture(out);
+  }
+}
+
+interface Files { readonly store: TensorStore; readonly side: TensorStore; readonly writer: PartWriter; /** The store's own map: what the writer appends is added. */ readonly tensors: Map<string, StoredTensor> }
+
+async function fill(index: CaptureIndex, files: Files, { progress, signal }: Hooks): Promise<Manifest> {
+  const started = performance.now(), { store, side, writer, tensors } = files, masks = maskBook(index, side, writer), between = (): Promise<void> => pause(signal);
+  const seqToSeq = index.sites.some(({ site }) => site.stack === 'decoder');
+  const rules: Record<string, MaskRule> = {}, parity: Record<string, Parity> = {}, emptyRows: Record<string, number> = {}, heads: Record<string, HeadStats[]> = {};
+  const evenEntropy: Record<string, number[]> = {}, notFinite: Record<string, number> = {}, sites = [];
+  for (const [n, capture] of index.sites.entries()) {
+    progress?.({ phase: 'statistics', done: n, total: index.sites.length });
+    await between();
+    const { name } = capture.site, { view, rule } = masks.view(capture, store);
+    sites.push(view.site);
+    rules[name] = rule;
+    const statistics = await siteStatistics({ view, capture, index, side, writer, tensors, seqToSeq, between });
+    parity[name] = await measureParity({ view, capture, side, live: b => statistics.live(b, 0), between });
+    emptyRows[name] = statistics.emptyRows;
+    evenEntropy[name] = statistics.evenEntropy;
+    notFinite[name] = statistics.notFinite;
+    heads[name] = view.from === 'nothing' ? [] : await measureHeads(view, statistics, index.input, between);
+    if (index.keepPattern && view.from === 'qk' && !tensors.has(`${name}.hook_pattern`)) await keepPattern(view, writer, between);
+  }
+  progress?.({ phase: 'statistics', done: index.sites.length, total: index.sites.length });
+  const manifest = {
+    formatVersion, model: index.model, created: new Date().toISOString(), input: index.input, sites, masks: rules, parity, emptyRows, next: index.next,
+    filledInputs: index.filledInputs, device: index.device, runtime: index.runtime, timesMs: { ...index.timesMs, statistics: Number((performance.now() - started).toFixed(1)) }, heads,
+  };
+  const judged = { manifest, evenEntropy, notFinite };
+  return { ...manifest, verdicts: verdicts.flatMap(rule => rule.judge(judged)) };
+}
+
+/** Header in front, everything on the disk, then the name. */
+function publish(index: CaptureIndex, writer: PartWriter, manifest: Manifest): void {
+  const metadata = { attnscope: JSON.stringify(manifest) }, header = encodeHeader(writer.tensors, metadata, index.headerSpace, index.headerSpace);
+  if (header) {
+    writer.writeHeader(header);
+    writer.sync();
+    moveInPlace(index.part, index.out);
+    return;
+  }
+  // More heads or tokens than the runner reckoned with: the data moves behind a longer header.
+  writer.sync();
+  const roomy = encodeHeader(writer.tensors, metadata, index.headerSpace)!, wider = captureFiles(index.out).side;
+  try {
+    rmSync(wider, { force: true });
+    const shift = PartWriter.create(wider, roomy.byteLength);
+    try {
+      copyBehind(index.part, shift, writer.tensors);
+      shift.writeHeader(roomy);
+      shift.sync();
+    } finally { shift.close(); }
+  } catch (error) { throw writeFailure(wider, error); }
+  moveInPlace(wider, index.out);
+}
+
+/** Copies every tensor, in the order in which they lie. */
+function copyBehind(from: string, to: PartWriter, tensors: Readonly<Record<string, StoredTensor>>): void {
+  const reader = new TensorStore(from, openForReading(from), new Map(Object.entries(tensors)));
+  try {
+    for (const [name, { dtype, shape, length }] of Object.entries(tensors).sort((a, b) => a[1].offset - b[1].offset)) {
+      to.reserve(name, dtype, shape);
+      const elements = shape.reduce((a, b) => a * b, 1), size = elements ? length / elements : 1, step = 2 ** 24;
+      for (let at = 0; at < elements; at += step) to.write(name, at * size, reader.raw(name, at, Math.min(step, elements - at)));
+    }
+  } finally { reader.close(); }
+}
+
+function moveInPlace(from: string, to: string): void {
+  try {
+    renameSync(from, to);
+    // The name itself is on the disk only when its folder is; some systems cannot open folders, and need not.
+    const folder = openFolder(dirname(to));
+    if (folder !== undefined) { try { fsyncSync(folder); } finally { closeSync(folder); } }
+  } catch (error) { throw writeFailure(to, error); }
+}
+
+function openFolder(path: string): number | undefined { try { return openSync(path, 'r'); } catch { return undefined; } }

@@ -1,0 +1,97 @@
+/** One sample of a site as metrics want it: statistics per row and column, and single probabilities on demand. */
+import { scoreBlock } from '../compute/kernel.ts';
+import { queryOffset } from '../compute/statistics.ts';
+import type { HeadView } from '../metrics/metric.ts';
+import { pickHead, readRows, type SiteView } from '../trace/site-view.ts';
+import { biasAt, sees } from '../trace/visibility.ts';
+
+/** [head, query] and [head, key]. */
+export interface SampleArrays { readonly lse: Float32Array; readonly entropy: Float32Array; readonly max: Float32Array; readonly received: Float32Array; readonly distance: Float32Array; readonly squared: Float32Array }
+export interface SampleRows {
+  /** Live rows of a head, and how many of them see each key. */
+  readonly live: (h: number) => Uint8Array; readonly seeing: (h: number) => Int32Array;
+}
+
+/** Beyond this, rows of q and k are read head by head. */
+const wholeSampleBytes = 128 * 2 ** 20;
+
+/** `ids`: the tokens of queries and keys, where they are one sequence. Calls `visit` for every head in turn. */
+export async function eachHead(view: SiteView, b: number, arrays: SampleArrays, rows: SampleRows, ids: readonly number[] | undefined, between: () => Promise<void>, visit: (h: number, head: HeadView) => void): Promise<void> {
+  const { heads, queries, keys } = view, self = view.site.kind === 'self' && view.site.form === 'dense', offset = queryOffset(view);
+  const reader = probabilityReader(view, b, arrays.lse);
+  const induction = ids && self && ids.length === queries && queries === keys && view.from === 'qk' ? await inductionMass(view, b, ids, arrays.lse, between) : undefined;
+  for (let h = 0; h < heads; h++) {
+    const live = rows.live(h), seeing = rows.seeing(h);
+    visit(h, {
+      queries, keys, offset, self, live, liveRows: live.reduce((sum, one) => sum + one, 0), firstKey: seeing.findIndex(count => count > 0), seeing,
+      entropy: arrays.entropy.subarray(h * queries, (h + 1) * queries), max: arrays.max.subarray(h * queries, (h + 1) * queries),
+      distance: arrays.distance.subarray(h * queries, (h + 1) * queries), squared: arrays.squared.subarray(h * queries, (h + 1) * queries), received: arrays.received.subarray(h * keys, (h + 1) * keys),
+      prob: reader(h), ...(induction ? { induction: induction.subarray(h * queries, (h + 1) * queries) } : {}),
+    });
+    await between();
+  }
+}
+
+/** head → (query, key) → probability; 0 where the key is hidden. */
+function probabilityReader(view: SiteView, b: number, lse: Float32Array): (h: number) => (i: number, j: number) => number {
+  const { heads, kvHeads, queries, keys, dim, visibility, store, name } = view;
+  if (view.from !== 'qk') return h => (i, j) => (j >= 0 && j < keys ? store.floats(`${name}.hook_pattern`, ((b * heads + h) * queries + i) * keys + j, 1)[0] : 0);
+  const whole = (queries * heads + keys * kvHeads) * dim * 4 <= wholeSampleBytes;
+  const q = whole ? readRows(view, 'hook_q', b, 0, queries) : undefined, k = whole ? readRows(view, 'hook_k', b, 0, keys) : undefined;
+  return h => {
+    const kv = Math.floor(h * kvHeads / heads);
+    const qh = q ?? readHead(view, 'hook_q', b, h), kh = k ?? readHead(view, 'hook_k', b, kv);
+    const qStep = q ? heads * dim : dim, kStep = k ? kvHeads * dim : dim, qBase = q ? h * dim : 0, kBase = k ? kv * dim : 0;
+    return (i, j) => {
+      if (j < 0 || j >= keys || !sees(visibility, b, h, i, j)) return 0;
+      let product = 0;
+      for (let d = 0, x = i * qStep + qBase, y = j * kStep + kBase; d < dim; d++) product += qh[x + d] * kh[y + d];
+      const raw = product * view.scale, score = (view.softcap ? view.softcap * Math.tanh(raw / view.softcap) : raw) + biasAt(visibility, b, h, i, j);
+      return Math.exp(score - lse[h * queries + i]);
+    };
+  };
+}
+
+/** One head of all positions [position, dim], read in blocks. */
+export function readHead(view: SiteView, part: 'hook_q' | 'hook_k' | 'hook_v', b: number, head: number): Float32Array {
+  const [, positions, heads, dim] = view.store.info(`${view.name}.${part}`).shape, out = new Float32Array(positions * dim), step = Math.max(1, Math.floor(2 ** 22 / (heads * dim)));
+  for (let from = 0; from < positions; from += step) {
+    const to = Math.min(positions, from + step);
+    out.set(pickHead(readRows(view, part, b, from, to), to - from, heads, head), from * dim);
+  }
+  return out;
+}
+
+/**
+ * [head, query]: mass on keys i'+1 ≤ i for every i' < i with the query's token; −1 without one. The rows of one token form a small dense
+ * problem of their own, so the cost is that of the pairs that there are.
+ */
+async function inductionMass(view: SiteView, b: number, ids: readonly number[], lse: Float32Array, between: () => Promise<void>): Promise<Float32Array> {
+  const { heads, kvHeads, queries, dim, visibility } = view, out = new Float32Array(heads * queries).fill(-1), places = new Map<number, number[]>();
+  ids.forEach((id, i) => { const list = places.get(id); if (list) list.push(i); else places.set(id, [i]); });
+  const repeated = [...places.values()].filter(list => list.length > 1);
+  for (const list of repeated) {
+    const followers = list.slice(0, -1).map(i => i + 1), k = gather(view, 'hook_k', b, followers);
+    const step = Math.max(1, Math.floor(2 ** 20 / heads / followers.length));
+    for (let from = 1; from < list.length; from += step) {
+      const rows = list.slice(from, from + step), width = Math.min(followers.length, from + rows.length - 1);
+      const scores = await scoreBlock({ heads, kvHeads, rows: rows.length, keys: width, dim }, { q: gather(view, 'hook_q', b, rows), k, scale: view.scale, softcap: view.softcap });
+      for (let h = 0; h < heads; h++) rows.forEach((i, r) => {
+        let mass = 0;
+        for (let n = 0; n < from + r; n++) {
+          const j = followers[n];
+          if (sees(visibility, b, h, i, j)) mass += Math.exp(scores[(h * rows.length + r) * width + n] + biasAt(visibility, b, h, i, j) - lse[h * queries + i]);
+        }
+        out[h * queries + i] = mass;
+      });
+      await between();
+    }
+  }
+  return out;
+}
+
+function gather(view: SiteView, part: 'hook_q' | 'hook_k', b: number, rows: readonly number[]): Float32Array {
+  const [, , heads, dim] = view.store.info(`${view.name}.${part}`).shape, out = new Float32Array(rows.length * heads * dim);
+  rows.forEach((i, r) => out.set(readRows(view, part, b, i, i + 1), r * heads * dim));
+  return out;
+}

@@ -1,0 +1,113 @@
+/** The statistics of a captured site: the graph's where they are right, computed where they are missing or cannot be right. */
+import { queryOffset, sampleStatistics } from '../compute/statistics.ts';
+import type { CaptureIndex, SiteCapture, StoredTensor } from '../trace/capture.ts';
+import type { PartWriter } from '../trace/part-writer.ts';
+import type { SiteView } from '../trace/site-view.ts';
+import type { TensorStore } from '../trace/tensor-store.ts';
+import { countSeen, perHead, rowsSeeing } from '../trace/visibility.ts';
+import type { SampleArrays } from './head-views.ts';
+import { realRows } from './real-rows.ts';
+
+export interface SiteStatistics {
+  sample(b: number): SampleArrays;
+  /** [query] 1 = real and sees a key. */
+  live(b: number, h: number): Uint8Array;
+  seeing(b: number, h: number): Int32Array;
+  readonly emptyRows: number;
+  readonly evenEntropy: number[];
+  readonly notFinite: number;
+}
+
+interface Input { readonly view: SiteView; readonly capture: SiteCapture; readonly index: CaptureIndex; readonly side: TensorStore; readonly writer: PartWriter; readonly tensors: Map<string, StoredTensor>; readonly seqToSeq: boolean; readonly between: () => Promise<void> }
+
+/** Appends stats.* to the trace where the runner left none, and mends what is not right. */
+export async function siteStatistics(input: Input): Promise<SiteStatistics> {
+  const { view, index, seqToSeq } = input, { batch, heads, queries, visibility } = view, maskHeads = perHead(visibility) ? heads : 1;
+  const live: Uint8Array[] = [], seeing: Int32Array[] = [], evenEntropy: number[] = [];
+  let emptyRows = 0, notFinite = 0;
+  for (let b = 0; b < batch; b++) {
+    const real = realRows(view, b, index.input, seqToSeq);
+    let even = 0, counted = 0;
+    for (let h = 0; h < maskHeads; h++) {
+      const rows = new Uint8Array(queries);
+      for (let i = 0; i < queries; i++) {
+        const seen = countSeen(visibility, b, h, i);
+        if (real[i] && !seen) emptyRows += heads / maskHeads;
+        if (!real[i] || !seen) continue;
+        rows[i] = 1;
+        even += Math.log(seen);
+        counted++;
+      }
+      live.push(rows);
+      seeing.push(rowsSeeing(visibility, b, h, rows));
+    }
+    evenEntropy.push(counted ? even / counted : 0);
+  }
+  const masks = { live: (b: number, h: number): Uint8Array => live[b * maskHeads + (maskHeads === 1 ? 0 : h)], seeing: (b: number, h: number): Int32Array => seeing[b * maskHeads + (maskHeads === 1 ? 0 : h)] };
+  const samples = view.from === 'nothing' ? [] : await fill(input, masks.live);
+  samples.forEach((sample, b) => { for (let h = 0; h < heads; h++) for (let i = 0; i < queries; i++) if (masks.live(b, h)[i] && !(Number.isFinite(sample.lse[h * queries + i]) && Number.isFinite(sample.entropy[h * queries + i]))) notFinite++; });
+  return { ...masks, sample: b => samples[b], emptyRows, evenEntropy, notFinite };
+}
+
+async function fill(input: Input, live: (b: number, h: number) => Uint8Array): Promise<SampleArrays[]> {
+  const { view, capture, writer, tensors, between } = input, { name, batch, heads, queries, keys } = view;
+  const there = capture.statistics === 'graph', samples: SampleArrays[] = [];
+  const shapes = { lse: [batch, heads, queries], entropy: [batch, heads, queries], max: [batch, heads, queries], max_key: [batch, heads, queries], received: [batch, heads, keys], pooled: [batch, heads, 32, 32] };
+  if (!there) for (const [part, shape] of Object.entries(shapes)) tensors.set(`${name}.stats.${part}`, writer.reserve(`${name}.stats.${part}`, part === 'max_key' ? 'I32' : 'F32', shape));
+  for (let b = 0; b < batch; b++) {
+    const own = there ? graphSample(input, b, live) : undefined;
+    if (own?.complete) { samples.push(own); continue; }
+    const computed = await sampleStatistics(view, b, h => live(b, h), between);
+    // Distances alone were missing: the rest stays the graph's.
+    if (own?.right) { samples.push({ ...own, distance: computed.distance, squared: computed.squared }); continue; }
+    const parts = { lse: computed.lse, entropy: computed.entropy, max: computed.max, max_key: computed.maxKey, received: computed.received, pooled: computed.pooled };
+    for (const [part, data] of Object.entries(parts)) writer.write(`${name}.stats.${part}`, b * data.byteLength, data);
+    samples.push(computed);
+  }
+  return samples;
+}
+
+/** What the graph left of one sample; `right`: its sums are those of live rows; `complete`: distances follow from its moments. */
+function graphSample({ view, capture, side, writer }: Input, b: number, live: (b: number, h: number) => Uint8Array): SampleArrays & { readonly right: boolean; readonly complete: boolean } {
+  const { name, store, heads, queries, keys, visibility } = view, all = heads * queries;
+  const read = (part: string, length: number): Float32Array => store.floats(`${name}.stats.${part}`, b * length, length);
+  const sample = { lse: read('lse', all), entropy: read('entropy', all), max: read('max', all), received: read('received', heads * keys), distance: new Float32Array(all), squared: new Float32Array(all) };
+  let right = true, mended = false, maxKey: Int32Array | undefined;
+  for (let h = 0; h < heads; h++) {
+    const rows = live(b, h);
+    let expected = 0, sum = 0;
+    for (let i = 0; i < queries; i++) {
+      const at = h * queries + i;
+      if (rows[i]) { expected++; continue; }
+      if (countSeen(visibility, b, h, i)) continue;
+      // A softmax over nothing is uniform or NaN in the graph; it means nothing.
+      maxKey ??= store.ints(`${name}.stats.max_key`, b * all, all);
+      sample.lse[at] = -Infinity;
+      sample.entropy[at] = sample.max[at] = 0;
+      maxKey[at] = -1;
+      mended = true;
+    }
+    for (let j = 0; j < keys; j++) sum += sample.received[h * keys + j];
+    // Sums that are no numbers come from scores that are none; computing them again would not help.
+    if (view.from === 'qk' && !view.site.sinkLogit && Math.abs(sum - expected) > 1e-3 * Math.max(1, expected)) right = false;
+  }
+  if (mended && right) {
+    const bytes = b * all * 4;
+    writer.write(`${name}.stats.lse`, bytes, sample.lse);
+    writer.write(`${name}.stats.entropy`, bytes, sample.entropy);
+    writer.write(`${name}.stats.max`, bytes, sample.max);
+    writer.write(`${name}.stats.max_key`, bytes, maxKey!);
+  }
+  // |p − j| = p − j only where no key lies ahead of its query.
+  const complete = right && capture.moments !== undefined && (view.site.mask.causal || queries === 1 && view.site.kind === 'self') && !view.site.sinkLogit;
+  if (complete) {
+    const moments = side.floats(capture.moments!, b * all * 2, all * 2), offset = queryOffset(view);
+    for (let h = 0; h < heads; h++) for (let i = 0; i < queries; i++) {
+      const at = h * queries + i, p = i + offset - keys / 2;
+      if (!live(b, h)[i]) continue;
+      sample.distance[at] = Math.max(0, p - moments[at * 2]);
+      sample.squared[at] = Math.max(0, p * p - 2 * p * moments[at * 2] + moments[at * 2 + 1]);
+    }
+  }
+  return { ...sample, right, complete };
+}

@@ -1,0 +1,84 @@
+/** The cells of one head that a screen has pixels for: exact, from q, k and lse, pooled by mean or maximum. */
+import type { HeadRows, Thumbnails, Tile, TileRequest } from '../../contract/api.ts';
+import { UserError } from '../../contract/errors.ts';
+import { blockCells, cells, prepare, type Chosen } from '../compute/rows.ts';
+import { readStats, type SiteView } from '../trace/site-view.ts';
+import { highKey } from '../trace/visibility.ts';
+
+/** Beyond this many cells a picture is no picture. */
+const mostPixels = 2 ** 24;
+
+export interface TileOf extends Pick<TileRequest, 'batch' | 'head' | 'rows' | 'cols' | 'height' | 'width' | 'of' | 'reduce'> {
+  readonly view: SiteView;
+  /** From `prepare`, where the same head was asked for before. */
+  readonly prepared?: Chosen;
+  /** Awaited between blocks. */
+  readonly between?: () => Promise<void>;
+}
+
+/** NaN where no query of a cell sees a key of it. Bin a of R rows in n owns rows ⌈a·n/R⌉ … ⌈(a+1)·n/R⌉ − 1; columns likewise. */
+export async function computeTile(of: TileOf): Promise<Tile> {
+  const { view, batch, head } = of, [top, bottom] = range(of.rows, view.queries, 'rows'), [left, right] = range(of.cols, view.keys, 'columns');
+  checkHead(view, batch, head);
+  const height = Math.min(size(of.height), bottom - top), width = Math.min(size(of.width), right - left);
+  if (height * width > mostPixels) throw new UserError(`A picture of ${height} × ${width} cells is too large.`, 'Ask for fewer.');
+  const data = new Float32Array(height * width), counts = new Float32Array(height * width), most = of.reduce === 'max';
+  if (most) data.fill(-Infinity);
+  const chosen = of.prepared ?? prepare({ view, batch, head, of: of.of });
+  const edges = Int32Array.from({ length: width + 1 }, (_, c) => Math.ceil(c * (right - left) / width));
+  for (let from = top; from < bottom;) {
+    // Keys that the rule hides from every row of a block are not computed: half of a causal map.
+    const to = Math.min(bottom, from + Math.max(1, Math.min(256, Math.floor(blockCells / (right - left))))), end = Math.min(right, Math.max(left + 1, highKey(view.visibility, to - 1))), span = end - left;
+    const values = await cells({ ...chosen, of: of.of }, Array.from({ length: to - from }, (_, r) => from + r), left, end, NaN);
+    for (let i = from; i < to; i++) pool(values.subarray((i - from) * span, (i - from + 1) * span), edges, data, counts, Math.floor((i - top) * height / (bottom - top)) * width, most);
+    from = to;
+    if (of.between) await of.between();
+  }
+  for (let n = 0; n < data.length; n++) data[n] = counts[n] ? most ? data[n] : data[n] / counts[n] : NaN;
+  return { rows: [top, bottom], cols: [left, right], height, width, data };
+}
+
+/** Adds one row of values (NaN: hidden) to the bins of a row of the picture. */
+function pool(row: Float32Array, edges: Int32Array, data: Float32Array, counts: Float32Array, at: number, most: boolean): void {
+  for (let c = 0; c + 1 < edges.length; c++) {
+    const end = Math.min(edges[c + 1], row.length);
+    let sum = 0, seen = 0, top = -Infinity;
+    for (let j = edges[c]; j < end; j++) {
+      const value = row[j];
+      if (value !== value) continue;
+      seen++;
+      sum += value;
+      if (value > top) top = value;
+    }
+    if (!seen) { if (edges[c] >= row.length) return; continue; }
+    counts[at + c] += seen;
+    if (most) { if (top > data[at + c]) data[at + c] = top; } else data[at + c] += sum;
+  }
+}
+
+export function thumbnailsOf(view: SiteView): Thumbnails {
+  const name = `${view.name}.stats.pooled`;
+  return { site: view.name, batch: view.batch, heads: view.heads, size: 32, data: view.store.has(name) ? view.store.floats(name) : new Float32Array(view.batch * view.heads * 1024) };
+}
+
+export function headRows(view: SiteView, batch: number, head: number): HeadRows {
+  checkHead(view, batch, head);
+  return {
+    entropy: readStats(view, 'entropy', batch, head), max: readStats(view, 'max', batch, head), received: readStats(view, 'received', batch, head),
+    maxKey: view.store.ints(`${view.name}.stats.max_key`, (batch * view.heads + head) * view.queries, view.queries),
+  };
+}
+
+export function checkHead(view: SiteView, batch: number, head: number): void {
+  if (view.from === 'nothing') throw new UserError(`${view.name} has no probabilities to show.`, view.site.form === 'linear' ? 'It is linear attention.' : 'Trace the model again.');
+  if (!(Number.isInteger(head) && head >= 0 && head < view.heads)) throw new UserError(`${view.name} has no head ${head}; it has ${view.heads}.`, `Choose 0 to ${view.heads - 1}.`);
+  if (!(Number.isInteger(batch) && batch >= 0 && batch < view.batch)) throw new UserError(`${view.name} has no sample ${batch}; there ${view.batch === 1 ? 'is' : 'are'} ${view.batch}.`, `Choose 0 to ${view.batch - 1}.`);
+}
+
+function range([from, to]: readonly [number, number], length: number, what: string): readonly [number, number] {
+  const start = Math.max(0, Math.floor(from)), end = Math.min(length, Math.ceil(to));
+  if (!(start < end)) throw new UserError(`There are no ${what} ${from} to ${to}; there are ${length}.`, 'Choose others.');
+  return [start, end];
+}
+
+function size(pixels: number): number { return Math.max(1, Number.isFinite(pixels) ? Math.floor(pixels) : 1); }

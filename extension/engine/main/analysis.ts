@@ -1,0 +1,40 @@
+/** The child process that owns traces: completes captures, answers tiles and rows, exports, and knows the device. */
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { AnalysisApi, Progress } from '../../contract/api.ts';
+import { Cancelled } from '../../contract/errors.ts';
+import { serve, type Server } from '../../contract/rpc.ts';
+import { greetParent } from '../../children/child-side.ts';
+import { completeCapture } from '../analysis/complete.ts';
+import { exportMap } from '../analysis/export-map.ts';
+import { OpenTraces } from '../analysis/open-traces.ts';
+import { checkHead, computeTile, headRows, thumbnailsOf } from '../analysis/tile.ts';
+import { probeDevice } from '../compute/device.ts';
+import { first } from '../compute/turns.ts';
+import { discardCapture } from '../trace/part-writer.ts';
+
+const here = dirname(fileURLToPath(import.meta.url)), traces = new OpenTraces();
+
+const server: Server<AnalysisApi> = {
+  complete: (captured, { signal, progress }) => completeCapture(captured, { signal, progress: (value: Progress) => progress(value) }),
+  discard: ({ out }) => discardCapture(out),
+  open: ({ file }) => traces.open(file),
+  close: ({ trace }) => traces.close(trace),
+  tile: (request, { signal }) => first(async () => {
+    const view = traces.view(request.trace, request.site);
+    checkHead(view, request.batch, request.head);
+    return computeTile({ ...request, view, prepared: { ...traces.prepared(request), of: request.of }, between: () => heard(signal) });
+  }),
+  thumbnails: ({ trace, site }) => first(async () => thumbnailsOf(traces.view(trace, site))),
+  rows: ({ trace, site, batch, head }) => first(async () => headRows(traces.view(trace, site), batch, head)),
+  exportMap: ({ trace, out, ...head }, { signal }) => exportMap(traces.trace(trace), { ...head, out }, signal),
+  device: () => probeDevice(join(here, 'shaders')),
+};
+
+/** Between the blocks of a tile: a cancelled one stops, and nothing else waits. */
+async function heard(signal: AbortSignal): Promise<void> {
+  await new Promise(resolve => setImmediate(resolve));
+  if (signal.aborted) throw new Cancelled();
+}
+
+serve(greetParent('analysis'), server);
