@@ -97,6 +97,10 @@ function createScan(source: Source, env: Environment, method: string | undefined
     } else if (left.type === 'identifier') {
       set(left, element(right));
       env.set(source.of(left), elementOf(valueOf(source, right, env)));
+    } else if (left.type === 'pattern_list' || left.type === 'tuple_pattern') {
+      // `for attn, ff in self.layers`: each element is a list itself.
+      const inner = element(right);
+      targets.forEach((target, i) => set(target, inner && [...inner, String(i)]));
     }
   };
 
