@@ -9,6 +9,8 @@ import { measuredTitle, sinkThreshold, type TraceInfo } from './lenses.ts';
 export const maxHoverCharacters = 100_000;
 const maxSinks = 5;
 const imagePixels = 40;
+/** A bigger picture is no thumbnail: its head is named instead. */
+const maxPictureCharacters = 12_000;
 
 export interface HoverTrace extends TraceInfo {
   /** Path of the trace, for the links. */
@@ -47,7 +49,7 @@ export function hoverMarkdown(hover: Hover, trace: HoverTrace | undefined, thumb
   for (const { site, stats } of strongest) {
     const picture = thumbnail(site.name, stats.head, stats.batch);
     const label = headLabel(site, stats.head);
-    const safe = picture !== undefined && /^data:image\/(png|svg\+xml)[;,][^\s()<>"|]*$/.test(picture);
+    const safe = picture !== undefined && picture.length <= maxPictureCharacters && /^data:image\/(png|svg\+xml)[;,][^\s()<>"|]*$/.test(picture);
     const text = link(site, stats, safe ? `![${label}](${picture}|width=${imagePixels},height=${imagePixels} "${label}: sink ${stats.sink.toFixed(2)} on token ${stats.sinkKey}, entropy ${stats.patternEntropy.toFixed(2)}")` : label);
     if (text.length + 1 > room) { left++; continue; }
     room -= text.length + 1;
@@ -55,7 +57,7 @@ export function hoverMarkdown(hover: Hover, trace: HoverTrace | undefined, thumb
     if (list) list.push({ head: stats.head, text }); else shown.set(site, [{ head: stats.head, text }]);
   }
   const rows = sites.filter(s => shown.has(s)).map(s => `${siteLabel(s)} ${shown.get(s)!.toSorted((a, b) => a.head - b.head).map(h => h.text).join(' ')}`);
-  const more = left > 0 ? [`${plural(left, 'more head')} with weaker sinks ${left === 1 ? 'does' : 'do'} not fit here; the trace shows them all.`] : [];
+  const more = left > 0 ? [`${plural(left, 'more head')} ${left === 1 ? 'does' : 'do'} not fit here; the trace shows them all.`] : [];
   return [top, ...rows, ...more, bottom].filter(Boolean).join('\n\n');
 }
 
