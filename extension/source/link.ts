@@ -115,7 +115,7 @@ function byPath(index: ModuleIndex, site: Site, { landings, path }: SitePaths): 
   const name = plainName(site.source.class);
   // A class that was named and is not here was refused before.
   if (name !== undefined && !libraryLeaf.test(name) && !distinctRefs(landings).some(r => r.cls.name === name)) return undefined;
-  const refs = distinctRefs(landings);
+  const refs = ofKind(site, distinctRefs(landings));
   if (path === undefined) return undefined;
   const text = code(path.join('.'));
   if (refs.length === 0) return { how: `No class in the open folder has the module path ${text}.` };
@@ -201,6 +201,12 @@ function only(candidates: readonly ClassRef[], reached: readonly ClassRef[]): Cl
 function inModule(ref: ClassRef, module: readonly string[]): boolean {
   const parts = pathParts(ref.document.path.replace(/(\/__init__)?\.pyi?$/, ''));
   return parts.at(-1) === module.at(-1) || ref.cls.qualifiedName.startsWith(`${module.at(-1)}.`);
+}
+
+/** `CrossAttention if is_cross else SelfAttention`: which of the two it is was seen in the graph. */
+function ofKind(site: Site, refs: readonly ClassRef[]): readonly ClassRef[] {
+  const fitting = refs.filter(r => /cross/i.test(r.cls.name) === (site.kind === 'cross'));
+  return fitting.length > 0 ? fitting : refs;
 }
 
 function distinctRefs(landings: readonly Landing[]): readonly ClassRef[] { return [...new Set(landings.map(l => l.ref))]; }

@@ -69,19 +69,18 @@ export async function createPythonParser(files: { readonly runtimeWasm: string |
 /** One pass over the tree: named nodes only, since every call into the parser's memory costs. Deeper or more than the bounds is left out. */
 function toSyntax(cursor: TreeCursor, names: readonly string[]): Syntax {
   let nodes = 0;
-  const walk = (depth: number): Syntax => {
-    const type = names[cursor.nodeTypeId] ?? '';
+  const walk = (type: string, depth: number): Syntax => {
     const node: { type: string; start: number; end: number; children: Syntax[] } = { type, start: cursor.startIndex, end: cursor.endIndex, children: [] };
     nodes++;
     if (depth >= maxDepth || nodes >= maxNodes || closed.has(type) || !cursor.gotoFirstChild()) return node;
     do {
-      const id = cursor.nodeTypeId;
-      if (names[id] && names[id] !== 'comment') node.children.push(walk(depth + 1));
+      const inner = names[cursor.nodeTypeId];
+      if (inner && inner !== 'comment') node.children.push(walk(inner, depth + 1));
     } while (cursor.gotoNextSibling());
     cursor.gotoParent();
     return node;
   };
-  return walk(0);
+  return walk(names[cursor.nodeTypeId] ?? '', 0);
 }
 
 /** The one replaced stretch between two versions of a text, as tree-sitter wants it. Only indices count for us; rows only keep its bookkeeping whole. */

@@ -46,6 +46,11 @@ describe('node path', () => {
     // The second part of a layer is a plain Linear: no attention there.
     expect(link([nodeSite(0, '/layers.0.1/fn/attend/Softmax')], mixed)[0].level).toBe('none');
   });
+  it('tells self from cross attention by what the graph shows', async () => {
+    const text = `class SelfAttention(nn.Module):\n    def forward(self, q, k, v): return F.scaled_dot_product_attention(q, k, v)\nclass CrossAttention(SelfAttention):\n    pass\nclass Layer(nn.Module):\n    def __init__(self, cross=False):\n        kind = CrossAttention if cross else SelfAttention\n        self.attn = kind()\nclass Model(nn.Module):\n    def __init__(self):\n        self.layers = nn.ModuleList([Layer(cross=i > 3) for i in range(6)])\n`;
+    const both = [nodeSite(0, '/layers.0/attn/Softmax'), { ...nodeSite(4, '/layers.4/attn/Softmax'), kind: 'cross' as const }];
+    expect(link(both, await document(text, '/p/a.py')).map(brief)).toEqual(['node-path SelfAttention a.py', 'node-path CrossAttention a.py']);
+  });
   it('says none where a table of classes leaves several', async () => {
     const [l] = link([nodeSite(0, '/model/layers.0/self_attn/Softmax')], await fixture('hf_style.py'));
     expect(l.level).toBe('none');
