@@ -43,7 +43,8 @@ describe.each([...zooCases(), ...formCases()].map(zoo => [`${zoo.architecture}/$
         const real = (b: number, i: number): boolean => !mask || expected.shape[0] !== mask.shape[0] || expected.shape[2] !== mask.shape[1] || group === 'decoder_attentions' || group === 'cross_attentions' || mask.data[b * mask.shape[1] + i] !== 0;
         expect(furthest(found!, expected, real), site.name).toBeLessThanOrEqual(tolerance);
       }
-      expect(compared, 'sites compared').toBeGreaterThan(0);
+      // An optimiser's fused operators are refused by name; all else must be there.
+      if (!zoo.export.startsWith('fused')) expect(compared, 'sites compared').toBeGreaterThan(0);
       for (const site of manifest.sites) {
         const parity = manifest.parity[site.name];
         expect({ site: site.name, ok: parity.ok, why: parity.why }).toEqual({ site: site.name, ok: parity.of === 'none' ? null : true, why: parity.of === 'none' ? parity.why : undefined });

@@ -2,7 +2,7 @@
 import { UserError } from '../../contract/errors.ts';
 import type { MaskShape } from '../../contract/site.ts';
 import type { MaskRule } from '../../contract/trace.ts';
-import { hiddenAt, highKey, lowKey, sees, type Bias, type Visibility } from './visibility.ts';
+import { additiveRow, hiddenAt, highKey, lowKey, type Bias, type Visibility } from './visibility.ts';
 
 export interface MaskInput {
   readonly site: string;
@@ -163,12 +163,11 @@ function collapse(data: Float32Array, known: Uint8Array, dims: readonly number[]
 
 /** Reads the finished rule back, as every reader will, and compares with the graph on every cell. */
 function agrees(of: Visibility, perQuery: boolean, cells: Cells, [B, H, Q, K]: readonly [number, number, number, number]): boolean {
-  for (let b = 0, at = 0; b < B; b++) for (let h = 0; h < H; h++) for (let i = 0; i < Q; i++) for (let j = 0; j < K; j++, at++) {
-    const seen = perQuery ? sees(of, b, h, i, j) : !of.visibleKeys || of.visibleKeys[b * K + j] === 1;
-    if (seen !== (cells.visible[at] === 1)) return false;
-    if (of.bias && cells.visible[at]) {
-      const [bb, bh, bq, bk] = of.bias.dims, value = of.bias.data[(((bb === 1 ? 0 : b) * bh + (bh === 1 ? 0 : h)) * bq + (bq === 1 ? 0 : i)) * bk + (bk === 1 ? 0 : j)];
-      if (!Object.is(value, cells.added[at]) && !(value === 0 && cells.added[at] === 0)) return false;
+  const row = new Float32Array(K), whole: Visibility = perQuery ? of : { ...of, rule: { causal: false, offset: 0, window: null } };
+  for (let b = 0, at = 0; b < B; b++) for (let h = 0; h < H; h++) for (let i = 0; i < Q; i++, at += K) {
+    additiveRow(whole, b, h, i, 0, K, row, 0, -Infinity);
+    for (let j = 0; j < K; j++) {
+      if (row[j] === -Infinity ? cells.visible[at + j] !== 0 : cells.visible[at + j] !== 1 || row[j] !== cells.added[at + j] && !(Number.isNaN(row[j]) && Number.isNaN(cells.added[at + j]))) return false;
     }
   }
   return true;
