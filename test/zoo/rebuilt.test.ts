@@ -19,7 +19,10 @@ const groups: Readonly<Record<string, (site: { readonly kind: string; readonly s
   text_model_output: site => site.stack === 'text', vision_model_output: site => site.stack === 'vision',
 };
 
-describe.each([...zooCases(), ...formCases()].map(zoo => [`${zoo.architecture}/${zoo.export}`, zoo] as const))('%s', (name, zoo) => {
+const cases = [...zooCases(), ...formCases()];
+it('has cases, unless others are selected', () => expect(cases.length > 0 || process.env['ATTNSCOPE_ONLY'] !== undefined).toBe(true));
+
+describe.each(cases.map(zoo => [`${zoo.architecture}/${zoo.export}`, zoo] as const))('%s', (name, zoo) => {
   it('gives PyTorch\'s probabilities back', async () => {
     const out = join(folder, `${name.replace('/', '-')}.attntrace`), pattern = `${out}.safetensors`;
     try { await capture({ model: zoo.file, prompt: { kind: 'tensors', file: zoo.reference }, out, dtype: 'fp32' }, { progress: () => undefined }); } catch (error) {
