@@ -1,0 +1,38 @@
+/** Axis labels: which tokens get one when cells are smaller than letters, and how a label is cut to its room. */
+
+export interface AxisLabel { readonly index: number; /** Middle of the cell, CSS pixels from the window's edge. */ readonly at: number }
+
+/**
+ * Labels of the cells in view, thinned to every 1st, 2nd, 5th, 10th, 20th … so that neighbours keep `pitch` pixels.
+ * Steps start at index 0, so that labels stay on their tokens while the map is dragged.
+ */
+export function axisLabels(count: number, first: number, cell: number, length: number, pitch: number): AxisLabel[] {
+  const step = labelStep(cell, pitch);
+  const labels: AxisLabel[] = [];
+  for (let index = Math.max(0, Math.ceil((first - 0.5) / step) * step); index < count; index += step) {
+    const at = (index + 0.5 - first) * cell;
+    if (at > length) break;
+    if (at >= 0) labels.push({ index, at });
+  }
+  return labels;
+}
+
+/** The smallest of 1, 2, 5, 10, 20, 50 … that keeps labels `pitch` pixels apart. */
+export function labelStep(cell: number, pitch: number): number {
+  for (let decade = 1; ; decade *= 10) {
+    for (const part of [1, 2, 5]) if (part * decade * cell >= pitch || decade > 1e8) return part * decade;
+  }
+}
+
+/** Cuts `text` with an ellipsis to `room` pixels; `measure` gives a string's width. */
+export function cut(text: string, room: number, measure: (text: string) => number): string {
+  if (measure(text) <= room) return text;
+  const letters = [...text];
+  let low = 0;
+  let high = letters.length;
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if (measure(`${letters.slice(0, middle).join('')}…`) <= room) low = middle; else high = middle - 1;
+  }
+  return low > 0 ? `${letters.slice(0, low).join('')}…` : '';
+}

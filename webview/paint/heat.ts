@@ -1,0 +1,34 @@
+/** What every heat-map painter does, and which one this browser can have. */
+import type { Scale } from '../marks/scale.ts';
+import type { Size, View } from '../marks/view.ts';
+import { heat2d } from './heat-2d.ts';
+import { heatGl } from './heat-gl.ts';
+
+/** A tile's values, row-major; NaN where no query sees a key. */
+export interface Texels { readonly height: number; readonly width: number; readonly data: Float32Array }
+/** A tile and the cells that it covers. */
+export interface PlacedTile { readonly name: string; readonly texels: Texels; readonly rows: readonly [number, number]; readonly cols: readonly [number, number] }
+
+export interface Frame {
+  readonly view: View;
+  readonly size: Size;
+  readonly devicePixels: number;
+  readonly scale: Scale;
+  /** Coarse ones first: later tiles cover earlier ones. */
+  readonly tiles: readonly PlacedTile[];
+  /** Of cells that no query sees, as [r, g, b] in 0 … 255. */
+  readonly masked: readonly [number, number, number];
+  /** Around the map. */
+  readonly background: readonly [number, number, number];
+}
+
+export interface HeatPainter {
+  readonly kind: 'webgl2' | 'canvas2d';
+  draw(frame: Frame): void;
+  /** Frees what was kept of tiles other than these. */
+  keep(names: ReadonlySet<string>): void;
+  dispose(): void;
+}
+
+/** WebGL2 where there is one, else a plain canvas. */
+export function heatPainter(canvas: HTMLCanvasElement): HeatPainter { return heatGl(canvas) ?? heat2d(canvas); }

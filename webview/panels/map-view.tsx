@@ -1,0 +1,126 @@
+/** The map of one head with its axes, its legend, and the row in focus; mouse and keyboard. */
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
+import type { TracePanelState } from '../../extension/contract/api.ts';
+import { headLabel, type Site } from '../../extension/contract/site.ts';
+import { Button } from '../controls/toolkit.tsx';
+import { percent } from '../marks/scale.ts';
+import { around, shown, tokenAt } from '../marks/tokens.ts';
+import { bringIn, cellAt, pan, zoomAbout, type Cell, type Extent } from '../marks/view.ts';
+import { paintAxes } from '../paint/axes.ts';
+import { mapPicture } from '../paint/picture.ts';
+import { Legend } from './legend.tsx';
+import { MapController, type MapChange } from './map-controller.ts';
+import { RowStrip } from './row-strip.tsx';
+import type { Store } from './store.ts';
+import { useRow } from './use-row.ts';
+
+interface Props { readonly store: Store; readonly state: TracePanelState; readonly site: Site; readonly head: number; readonly batch: number }
+
+const left = 96, top = 84;
+
+export function MapView({ store, state, site, head, batch }: Props) {
+  const { manifest, trace } = state.open, { input } = manifest, queries = input.ids[batch]?.length || 1;
+  // Keys of a self-attention behind a cache, or of a cross-attention, are not the prompt's tokens: their number is the thumbnails' business.
+  const extent: Extent = { rows: queries, cols: queries };
+  const frame = useRef<HTMLDivElement>(null), canvas = useRef<HTMLCanvasElement>(null), axes = useRef<HTMLCanvasElement>(null), controller = useRef<MapController | undefined>(undefined);
+  const [change, setChange] = useState<MapChange | undefined>(), [focus, setFocus] = useState<Cell | undefined>(), [pointer, setPointer] = useState<{ x: number; y: number } | undefined>();
+  const { scale } = store.arrangement.value, row = useRow(store, { trace, site: site.name, batch, head }, focus?.row, extent.cols);
+
+  useLayoutEffect(() => {
+    const causalOffset = manifest.masks[site.name]?.causal ? manifest.masks[site.name].offset : undefined;
+    const map = new MapController(canvas.current!, { host: store.host, head: { trace, site: site.name, batch, head }, extent, causalOffset, view: store.arrangement.peek().view, changed: setChange });
+    controller.current = map;
+    map.setKind(store.arrangement.peek().scale);
+    const watcher = new ResizeObserver(() => { const box = frame.current!; map.resize({ width: Math.max(40, box.clientWidth - left), height: Math.max(40, box.clientHeight - top) }); });
+    watcher.observe(frame.current!);
+    return () => { watcher.disconnect(); map.dispose(); };
+  }, []);
+  useEffect(() => controller.current?.setKind(scale), [scale]);
+  useEffect(() => {
+    if (change && axes.current) paintAxes(axes.current, { left, top, view: change.view, size: controller.current!.size, extent, label: i => shown(tokenAt(input, batch, i)), focus });
+  }, [change, focus]);
+  useEffect(() => { if (change) store.arrange({ view: controller.current?.chosenView }); }, [change?.view]);
+
+  const at = (event: MouseEvent): { x: number; y: number } => { const box = canvas.current!.getBoundingClientRect(); return { x: event.clientX - box.left, y: event.clientY - box.top }; };
+  const drag = useRef<{ x: number; y: number } | undefined>(undefined);
+  const map = (): MapController => controller.current!;
+  const onPointerMove = (event: PointerEvent): void => {
+    const here = at(event);
+    if (drag.current) { map().move(pan(map().view, here.x - drag.current.x, here.y - drag.current.y, extent, map().size)); drag.current = here; return; }
+    const cell = cellAt(map().view, here.x, here.y, extent);
+    setPointer(cell ? here : undefined);
+    if (cell && (cell.row !== focus?.row || cell.col !== focus.col)) setFocus(cell);
+  };
+  const onWheel = (event: WheelEvent): void => {
+    event.preventDefault();
+    const here = at(event);
+    map().move(zoomAbout(map().view, here.x, here.y, Math.exp(-event.deltaY * (event.deltaMode ? 0.05 : 0.0015)), extent, map().size));
+  };
+  useEffect(() => {
+    const element = canvas.current!;
+    // Preact's listeners are passive for wheel in some browsers; this one has to stop the page from scrolling.
+    element.addEventListener('wheel', onWheel, { passive: false });
+    return () => element.removeEventListener('wheel', onWheel);
+  });
+  const onKey = (event: KeyboardEvent): void => {
+    const by = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key], many = event.shiftKey ? 10 : 1;
+    const zoom = { '+': 1.4, '=': 1.4, '-': 1 / 1.4 }[event.key], middle = { x: map().size.width / 2, y: map().size.height / 2 };
+    if (by) {
+      const from = focus ?? { row: 0, col: 0 };
+      const cell = { row: Math.min(Math.max(from.row + by[0] * many, 0), extent.rows - 1), col: Math.min(Math.max(from.col + by[1] * many, 0), extent.cols - 1) };
+      setFocus(cell);
+      setPointer(undefined);
+      const view = bringIn(map().view, cell, extent, map().size);
+      if (view.row !== map().view.row || view.col !== map().view.col) map().move(view);
+    } else if (zoom) map().move(zoomAbout(map().view, middle.x, middle.y, zoom, extent, map().size));
+    else if (event.key === '0') map().fit();
+    else return;
+    event.preventDefault();
+  };
+  const save = (): void => {
+    const label = headLabel(site, head);
+    mapPicture({ title: `${label} · ${manifest.model.file}`, tiles: map().tiles, view: map().view, size: map().size, scale: map().scale, extent, left, top, label: i => shown(tokenAt(input, batch, i)) })
+      .then(png => store.host.saveImage({ name: `${manifest.model.file.replace(/\.onnx$/, '')}-${label}.png`, png })).catch((error: unknown) => store.fail(error));
+  };
+  const probability = row.values && focus ? row.values[focus.col] : undefined, hidden = probability !== undefined && Number.isNaN(probability);
+  const spoken = focus ? `Query ${focus.row} ${shown(tokenAt(input, batch, focus.row))}, key ${focus.col} ${shown(tokenAt(input, batch, focus.col))}, ${probability === undefined ? '' : hidden ? 'not visible' : percent(probability)}` : '';
+  return (
+    <div class="map-and-row">
+      <div class="map-column">
+        <div class="map-frame" ref={frame}>
+          <canvas class="axes" ref={axes} aria-hidden="true" />
+          <canvas class="map" ref={canvas} style={{ left: `${left}px`, top: `${top}px` }} data-testid="map" data-ready={change?.ready ? 'true' : 'false'} data-site={site.name} data-head={head} tabIndex={0} role="application"
+            aria-label={`Attention of ${headLabel(site, head)}: rows are queries, columns are keys. Arrow keys move, plus and minus zoom, 0 fits.`}
+            onPointerDown={event => { canvas.current!.setPointerCapture(event.pointerId); drag.current = at(event); }} onPointerUp={() => { drag.current = undefined; }} onPointerMove={onPointerMove}
+            onPointerLeave={() => setPointer(undefined)} onDblClick={() => map().fit()} onKeyDown={onKey} />
+          {focus && pointer && <HoverCard x={left + pointer.x} y={top + pointer.y} right={pointer.x > map().size.width / 2} {...{ state, batch, focus }} probability={probability} />}
+        </div>
+        <div class="below">
+          <Legend change={change} />
+          <span class="spacer" />
+          <Button testid="fit" title="Fit the whole map (0, or double-click)" onPress={() => map().fit()}>Fit</Button>
+          <Button testid="save-image" title="Save what is shown as a PNG" onPress={save}>Save image…</Button>
+        </div>
+        {(change?.problem ?? row.problem) && <p class="failure" role="alert" data-testid="map-problem">{change?.problem ?? row.problem} <button type="button" class="link" onClick={() => map().redraw()}>Try again</button></p>}
+      </div>
+      <RowStrip state={state} batch={batch} focus={focus} values={row.values} />
+      <span class="spoken" aria-live="polite" data-testid="spoken">{spoken}</span>
+    </div>
+  );
+}
+
+interface HoverProps { readonly x: number; readonly y: number; readonly right: boolean; readonly state: TracePanelState; readonly batch: number; readonly focus: Cell; readonly probability: number | undefined }
+
+function HoverCard({ x, y, right, state, batch, focus, probability }: HoverProps) {
+  const { input } = state.open.manifest, line = (what: string, index: number) => {
+    const text = around(input, batch, index);
+    return <p><span class="quiet">{what} {index}</span> {text.before}<mark>{shown(text.here)}</mark>{text.after}</p>;
+  };
+  return (
+    <div class="hover-card" data-testid="hover-card" style={right ? { right: `calc(100% - ${x - 14}px)`, top: `${y + 14}px` } : { left: `${x + 14}px`, top: `${y + 14}px` }}>
+      <p class="large" data-testid="hover-probability">{probability === undefined ? '…' : Number.isNaN(probability) ? 'not visible' : percent(probability)} {probability !== undefined && !Number.isNaN(probability) && <span class="quiet">p = {probability.toPrecision(4)}</span>}</p>
+      {line('query', focus.row)}
+      {line('key', focus.col)}
+    </div>
+  );
+}

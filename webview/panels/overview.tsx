@@ -1,0 +1,112 @@
+/** The Overview tab: what was asked, whether it can be trusted, what stands out, and every head as a thumbnail. */
+import { useState } from 'preact/hooks';
+import type { TracePanelState } from '../../extension/contract/api.ts';
+import { Button, Choice } from '../controls/toolkit.tsx';
+import { findHead } from '../marks/head-picker.ts';
+import { badge } from '../marks/parity.ts';
+import { percent } from '../marks/scale.ts';
+import { isSpecial, shown } from '../marks/tokens.ts';
+import { HeadGrid } from './head-grid.tsx';
+import type { Store } from './store.ts';
+
+interface Props { readonly store: Store; readonly state: TracePanelState }
+
+export function Overview({ store, state }: Props) {
+  const { manifest } = state.open, samples = manifest.input.ids.length, { batch } = store.arrangement.value;
+  return (
+    <div class="overview">
+      <header class="summary">
+        <div class="facts">
+          <h1>{manifest.model.file}</h1>
+          <p class="quiet">{manifest.sites.length} {manifest.sites.length === 1 ? 'site' : 'sites'} · {manifest.input.ids[0]?.length ?? 0} tokens{samples > 1 ? ` · ${samples} samples` : ''} · traced {when(manifest.created)} · {manifest.device}</p>
+          <Parity state={state} />
+          {samples > 1 && <Choice label="Sample" testid="sample" value={String(batch)} options={manifest.input.ids.map((_, i) => ({ value: String(i), text: `${i}` }))} onChoose={value => store.arrange({ batch: Number(value) })} />}
+        </div>
+        <Next state={state} batch={batch} />
+      </header>
+      <Prompt state={state} batch={batch} />
+      <Verdicts store={store} state={state} />
+      <section>
+        <h2>Heads <span class="quiet">rows are layers, columns are heads; a map's rows are queries, its columns keys. Click one to see it in full.</span></h2>
+        <HeadGrid store={store} state={state} />
+      </section>
+    </div>
+  );
+}
+
+function Parity({ state }: Pick<Props, 'state'>) {
+  const mark = badge(state.open.manifest);
+  return (
+    <div class="parity">
+      <span class={`badge ${mark.level}`} data-testid="parity-badge" data-level={mark.level} title={mark.detail}>{mark.level === 'ok' ? '✓ ' : mark.level === 'failed' ? '✗ ' : ''}{mark.text}</span>
+      <span class="quiet">{mark.detail}</span>
+      {mark.failures.map(({ site, sentence }) => <p key={site} class="failure">{sentence}</p>)}
+    </div>
+  );
+}
+
+/** The five most likely next tokens as bars. */
+function Next({ state, batch }: Pick<Props, 'state'> & { readonly batch: number }) {
+  const next = state.open.manifest.next[batch] ?? [];
+  if (!next.length) return null;
+  return (
+    <section class="next" aria-label="Most likely next tokens">
+      <h2>Next token</h2>
+      <ol>
+        {next.map(({ id, token, probability }) => (
+          <li key={id} data-testid="next-token" data-token={token} data-probability={probability}>
+            <code>{shown(token)}</code>
+            <span class="bar"><span style={{ width: `${Math.max(0.5, probability * 100)}%` }} /></span>
+            <span class="number">{percent(probability)}</span>
+          </li>
+        ))}
+      </ol>
+    </section>
+  );
+}
+
+const mostChips = 160;
+
+function Prompt({ state, batch }: Pick<Props, 'state'> & { readonly batch: number }) {
+  const [all, setAll] = useState(false), { tokens, real } = state.open.manifest.input, mine = tokens[batch] ?? [];
+  const folded = !all && mine.length > mostChips;
+  return (
+    <section>
+      <h2>Prompt</h2>
+      <p class="prompt" data-testid="prompt">
+        {(folded ? mine.slice(0, mostChips) : mine).map((token, i) => (
+          <span key={i} class={`token${isSpecial(token) ? ' special' : ''}${real[batch]?.[i] === 0 ? ' padding' : ''}`} title={`token ${i}, id ${state.open.manifest.input.ids[batch]?.[i]}${real[batch]?.[i] === 0 ? ', padding' : ''}`}>{shown(token)}</span>
+        ))}
+        {mine.length > mostChips && <Button onPress={() => setAll(!all)}>{folded ? `… ${mine.length - mostChips} more` : 'Fold'}</Button>}
+      </p>
+    </section>
+  );
+}
+
+function Verdicts({ store, state }: Props) {
+  const { verdicts, sites } = state.open.manifest;
+  return (
+    <section>
+      <h2>What stands out</h2>
+      {!verdicts.length && <p class="quiet" data-testid="no-verdict">Nothing stood out: no rule's threshold was passed.</p>}
+      <ul class="verdicts">
+        {verdicts.map((verdict, i) => {
+          const strongest = verdict.evidence.heads[0], label = strongest?.replace(/ \[\d+\]$/, ''), sample = Number(/\[(\d+)\]$/.exec(strongest ?? '')?.[1] ?? store.arrangement.value.batch);
+          const found = label ? findHead(sites, label) : undefined, pick = found && 'pick' in found ? found.pick : undefined;
+          return (
+            <li key={i} class={verdict.level} data-testid="verdict" data-rule={verdict.rule}>
+              <span class="text">{verdict.text}</span>
+              {pick && <button type="button" class="link" onClick={() => store.show(pick.site, pick.head, sample)}>Show {label}</button>}
+              <span class="quiet" title={JSON.stringify(verdict.evidence)}>threshold {verdict.evidence.threshold}</span>
+            </li>
+          );
+        })}
+      </ul>
+    </section>
+  );
+}
+
+function when(created: string): string {
+  const time = new Date(created);
+  return Number.isNaN(time.getTime()) ? created : time.toLocaleString();
+}

@@ -1,0 +1,63 @@
+/** What the panels know: the trace as the host told it, and how the person arranged it (the only thing that is kept). */
+import { signal } from '@preact/signals';
+import type { PanelApi, TracePanelState } from '../../extension/contract/api.ts';
+import { PeerGone, UserError } from '../../extension/contract/errors.ts';
+import type { Client } from '../../extension/contract/rpc.ts';
+import type { ScaleKind } from '../marks/scale.ts';
+import type { View } from '../marks/view.ts';
+import type { VsCode } from '../port.ts';
+
+export type TabId = 'overview' | 'attention';
+export interface Arrangement {
+  readonly tab: TabId;
+  readonly batch: number;
+  readonly site?: string;
+  readonly head: number;
+  readonly scale: ScaleKind;
+  /** Of the map of `site` and `head`; fitted when undefined. */
+  readonly view?: View;
+}
+export interface Failure { readonly sentence: string; readonly gone: boolean }
+
+export class Store {
+  readonly host: Client<PanelApi>;
+  readonly state = signal<TracePanelState | undefined>(undefined);
+  readonly failure = signal<Failure | undefined>(undefined);
+  readonly arrangement = signal<Arrangement>({ tab: 'overview', batch: 0, head: 0, scale: 'linear' });
+  readonly #vscode: Pick<VsCode, 'getState' | 'setState'>;
+
+  constructor(host: Client<PanelApi>, vscode: Pick<VsCode, 'getState' | 'setState'>) {
+    this.host = host;
+    this.#vscode = vscode;
+    const kept = vscode.getState();
+    if (typeof kept === 'object' && kept !== null) this.arrangement.value = { ...this.arrangement.value, ...(kept as Partial<Arrangement>) };
+  }
+
+  /** Pulls the state; called at the start and whenever the host says that it changed. */
+  async pull(): Promise<void> {
+    try {
+      const state = await this.host.state({});
+      this.state.value = state;
+      this.failure.value = undefined;
+      const { sites } = state.open.manifest, { site } = this.arrangement.value;
+      if (state.reveal && !this.#revealed) { this.#revealed = true; this.show(state.reveal.site, state.reveal.head, state.reveal.batch); }
+      else if (!sites.some(one => one.name === site)) this.arrange({ site: sites[0]?.name, head: 0, view: undefined });
+    } catch (error) { this.fail(error); }
+  }
+  #revealed = false;
+
+  fail(error: unknown): void {
+    this.failure.value = { gone: error instanceof PeerGone, sentence: error instanceof UserError ? error.sentence : error instanceof Error ? error.message : String(error) };
+  }
+
+  arrange(change: Partial<Arrangement>): void {
+    const next = { ...this.arrangement.value, ...change };
+    this.arrangement.value = next;
+    this.#vscode.setState(next);
+  }
+
+  /** Opens a head in the Attention tab. */
+  show(site: string, head: number, batch = this.arrangement.value.batch): void {
+    this.arrange({ tab: 'attention', site, head, batch, view: undefined });
+  }
+}
