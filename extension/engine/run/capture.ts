@@ -174,7 +174,7 @@ function writeSite({ plan, taps, fetched, part, side, stored }: SiteWriting): Si
   taps.scales.forEach(({ output, power }) => { scales[scales.indexOf(undefined)] = (fetched.take(output).data as Float32Array)[0] ** power; });
   const scale = plan.q ? scales.reduce<number>((product, factor) => product * (factor ?? 1), 1) : null;
   const masks = taps.masks.map(({ output, as }) => {
-    const name = output.replace('attnscope.', '');
+    const name = output.replace('attnscope.', 'mask.');
     if (!Object.hasOwn(side.tensors, name)) { const tensor = fetched.take(output); side.append(name, as === 'add' ? 'F32' : 'U8', tensor.dims, tensor.data); }
     return { tensor: name, as };
   });

@@ -30,11 +30,18 @@ export class TapGraph {
     return own + name;
   }
 
-  /** Makes `value` an output of the graph under a name of ours. */
-  output(name: string, value: string, type: number): string {
-    this.#nodes.push({ op: 'Identity', name: `${own}${name}`, inputs: [value], outputs: [`${own}${name}`] });
-    this.#outputs.push({ name: own + name, type });
-    return own + name;
+  /** Makes `value` an output of the graph and gives its name there: its own where a node of ours made it, since an Identity would copy. */
+  output(value: string, type: number): string {
+    const made = this.#nodes.some(node => node.outputs[0] === value) ? value : this.node('Identity', [value]);
+    this.#outputs.push({ name: made, type });
+    return made;
+  }
+  /** `value`, a view, that is there only after `others` are: a Reshape whose target depends on them. */
+  after(value: string, others: readonly string[]): string {
+    const sum = this.node('Sum', others.map(other => this.maxOfAll(other)));
+    // Whatever they are, NaN or infinite, this is 0.
+    const zero = this.node('Mul', [this.cast(this.node('IsNaN', [sum]), dataType.int64), this.ints(0)]);
+    return this.reshape(value, this.node('Add', [this.shape(value), zero]));
   }
 
   /** Every reader of `from` in the model reads `to`. */

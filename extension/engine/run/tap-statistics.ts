@@ -24,7 +24,6 @@ const { float, int64 } = dataType;
 const bins = 32;
 
 interface Around {
-  readonly index: number;
   /** float32 [batch, head, query, key] */
   readonly probs: string;
   /** float32 [batch, 1, query, 1] */
@@ -40,27 +39,28 @@ interface Around {
  * a view, so that nothing changes in the model, not even the sign of a zero.
  */
 export function addStatistics(graph: TapGraph, plan: SitePlan, around: Around): StatisticsTaps {
-  const { probs, weights, rows, index } = around, softmax = plan.softmax!;
-  const name = (part: string): string => `${index}.${part}`;
-  const scores = graph.cast(asMatrix(graph, softmax.scores, softmax.layout, plan.site.heads), float);
+  const { probs, weights, rows } = around, softmax = plan.softmax!;
   const shape = graph.shape(probs), dim = (axis: number): string => graph.slice(shape, 0, axis, axis + 1);
-  // For any key, lse = score − ln probability: so one pass for the largest and its place serves three statistics.
+  const scores = finiteScores(graph, plan, around.producer);
+  // For any key that is seen, lse = score − ln probability: so one pass for the largest and its place serves three statistics.
   const place = graph.node('ArgMax', [probs], { axis: 3, keepdims: 1 });
   const max = graph.squeeze(graph.node('GatherElements', [probs, place], { axis: 3 }), [3]);
-  const maxScore = graph.squeeze(graph.node('GatherElements', [scores, place], { axis: 3 }), [3]);
+  const maxScore = graph.squeeze(graph.node('GatherElements', [scores.value, place], { axis: 3 }), [3]);
   const received = graph.squeeze(graph.node('MatMul', [graph.transpose(weights, [0, 1, 3, 2]), probs]), [2]);
   // One product with few columns; the probabilities are its left operand, read once and not repacked.
   const wide = graph.node('MatMul', [probs, keyColumns(graph, dim(3))]);
   const moments = graph.slice(wide, 3, bins, bins + 2);
   const pooled = graph.node('MatMul', [rowBins(graph, weights, dim(2)), graph.slice(wide, 3, 0, bins)]);
-  const meanScore = graph.reduceSum(graph.node('Mul', [probs, finiteScores(graph, plan, around.producer, scores)]), [3], 0);
+  // After the scores were read for the last time, the product may take their place in memory.
+  const last = graph.after(probs, [maxScore]), finite = scores.cut ? graph.node('Max', [scores.value, graph.floats(-1e30)]) : scores.value;
+  const meanScore = graph.reduceSum(graph.node('Mul', [last, finite]), [3], 0);
   const ownPattern = graph.node('Gather', [probs, rows], { axis: 2 });
-  wait(graph, softmax.probs, [max, maxScore, received, moments, pooled, meanScore, ownPattern]);
+  graph.rewire(softmax.probs, graph.after(softmax.probs, [max, maxScore, received, moments, pooled, meanScore, ownPattern]));
   return {
-    maxKey: graph.output(name('maxKey'), graph.squeeze(place, [3]), int64), max: graph.output(name('max'), max, float), maxScore: graph.output(name('maxScore'), maxScore, float),
-    meanScore: graph.output(name('meanScore'), meanScore, float),
-    received: graph.output(name('received'), received, float), pooled: graph.output(name('pooled'), pooled, float),
-    moments: graph.output(name('moments'), moments, float), ownPattern: graph.output(name('ownPattern'), ownPattern, float),
+    maxKey: graph.output(graph.squeeze(place, [3]), int64), max: graph.output(max, float), maxScore: graph.output(maxScore, float),
+    meanScore: graph.output(meanScore, float),
+    received: graph.output(received, float), pooled: graph.output(pooled, float),
+    moments: graph.output(moments, float), ownPattern: graph.output(ownPattern, float),
   };
 }
 
@@ -89,12 +89,11 @@ function rowBins(graph: TapGraph, weights: string, queries: string): string {
  * Scores that are finite also where a cell is hidden, because 0 · −inf is no number. Where a mask is all that is added, they are those
  * before the mask: visible cells have the same ones, hidden cells no probability. Otherwise −inf is cut off, one more pass.
  */
-function finiteScores(graph: TapGraph, plan: SitePlan, producer: (value: string) => Node | undefined, scores: string): string {
-  const { softmax, masks, site } = plan;
-  if (!masks.length) return scores;
-  const unmasked = masks.length === 1 && !site.mask.additive ? beforeMask(producer, softmax!.scores, masks[0].value) : undefined;
-  if (unmasked !== undefined) return graph.cast(asMatrix(graph, unmasked, softmax!.layout, site.heads), float);
-  return graph.node('Max', [scores, graph.floats(-1e30)]);
+function finiteScores(graph: TapGraph, plan: SitePlan, producer: (value: string) => Node | undefined): { readonly value: string; readonly cut: boolean } {
+  const { masks, site } = plan, softmax = plan.softmax!;
+  const unmasked = masks.length === 1 && !site.mask.additive ? beforeMask(producer, softmax.scores, masks[0].value) : undefined;
+  const value = graph.cast(asMatrix(graph, unmasked ?? softmax.scores, softmax.layout, site.heads), float);
+  return { value, cut: masks.length > 0 && unmasked === undefined };
 }
 
 /** The other operand where `scores` is a sum with `mask`. */
@@ -102,12 +101,4 @@ function beforeMask(producer: (value: string) => Node | undefined, scores: strin
   const node = producer(scores);
   if (node?.op !== 'Add' || node.domain !== '' || !node.inputs.includes(mask)) return undefined;
   return node.inputs.find(input => input !== mask);
-}
-
-/** Readers of `value` in the model read it only after `values` are there. */
-function wait(graph: TapGraph, value: string, values: readonly string[]): void {
-  const sum = graph.node('Sum', values.map(one => graph.maxOfAll(one)));
-  // Whatever the statistics are, NaN or infinite, this is 0.
-  const zero = graph.node('Mul', [graph.cast(graph.node('IsNaN', [sum]), int64), graph.ints(0)]);
-  graph.rewire(value, graph.reshape(value, graph.node('Add', [graph.shape(value), zero])));
 }

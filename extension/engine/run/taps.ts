@@ -54,14 +54,14 @@ export function planTaps(model: Model, view: GraphView, plans: readonly SitePlan
   if (opset < 11) throw new UserError(`The model uses operator set ${opset}; tracing needs 11 or newer.`, 'Convert it with onnx.version_converter, or export it again.');
   const graph = new TapGraph(opset), masks = new Map<string, string>(), canon = sameValues(view), sides = new Set<string>();
   const producer = (value: string): Node | undefined => view.producer(value);
-  const sites = plans.map((plan, i) => tapSite({ graph, masks, canon, sides, options, producer }, plan, i));
+  const sites = plans.map(plan => tapSite({ graph, masks, canon, sides, options, producer }, plan));
   let lastLogits: string | undefined;
   if (options.logits !== undefined) {
     const value = options.logits, shape = graph.shape(value), positions = graph.slice(shape, 0, 1, 2);
     const last = graph.input('last', int64, ['attnscope.batch']);
     const index = graph.node('Add', [graph.node('Mul', [graph.range(graph.slice(shape, 0, 0, 1)), positions]), last]);
     const flat = graph.reshape(graph.cast(value, float), graph.concat([graph.ints([-1]), graph.slice(shape, 0, 2, 3)], 0));
-    lastLogits = graph.output('logits', graph.node('Gather', [flat, index], { axis: 0 }), float);
+    lastLogits = graph.output(graph.node('Gather', [flat, index], { axis: 0 }), float);
   }
   return { edits: graph.edits(), sites, ...(lastLogits ? { lastLogits } : {}), feeds: { real: [...sides], last: lastLogits !== undefined } };
 }
@@ -74,16 +74,16 @@ export function querySide(plan: SitePlan): 'decoder' | 'text' | undefined {
   return stack === 'decoder' ? 'decoder' : stack === 'vision' || stack === 'audio' ? undefined : 'text';
 }
 
-function tapSite(context: Context, plan: SitePlan, index: number): SiteTaps {
-  const { graph, options } = context, name = (part: string): string => `${index}.${part}`;
+function tapSite(context: Context, plan: SitePlan): SiteTaps {
+  const { graph, options } = context;
   const stored = options.stored === 'F16' ? float16 : float;
-  const tensor = (part: string, operand: Operand | undefined): string | undefined => {
+  const tensor = (operand: Operand | undefined): string | undefined => {
     if (!operand) return undefined;
     const value = canonical(graph, operand, 'b s h d');
-    return graph.output(name(part), stored === float ? value : graph.cast(value, stored), stored);
+    return graph.output(stored === float ? value : graph.cast(value, stored), stored);
   };
-  const q = tensor('q', plan.q), k = tensor('k', plan.k), v = tensor('v', plan.v);
-  const z = options.keepZ ? tensor('z', plan.out) : undefined;
+  const q = tensor(plan.q), k = tensor(plan.k), v = tensor(plan.v);
+  const z = options.keepZ ? tensor(plan.out) : undefined;
   const softmax = plan.softmax && asMatrix(graph, plan.softmax.probs, plan.softmax.layout, plan.site.heads);
   const probs = softmax === undefined ? undefined : graph.cast(softmax, float);
   const out = plan.out && canonical(graph, plan.out, 'b s h d');
@@ -92,17 +92,17 @@ function tapSite(context: Context, plan: SitePlan, index: number): SiteTaps {
   const rows = keptRows(context, side, like);
   const taps: SiteTaps = {
     ...(q ? { q } : {}), ...(k ? { k } : {}), ...(v ? { v } : {}), ...(z ? { z } : {}),
-    ...(out && rows ? { ownOutput: graph.output(name('ownOutput'), graph.node('Gather', [out, rows], { axis: 1 }), float) } : {}),
-    rows: graph.output(name('rows'), rows, int64),
-    ...(probs !== undefined && !plan.q ? { pattern: graph.output(name('pattern'), probs, float) } : {}),
+    ...(out && rows ? { ownOutput: graph.output(graph.node('Gather', [out, rows], { axis: 1 }), float) } : {}),
+    rows: graph.output(rows, int64),
+    ...(probs !== undefined && !plan.q ? { pattern: graph.output(probs, float) } : {}),
     scales: plan.scale.flatMap((factor, i) => ('value' in factor
-      ? [{ output: graph.output(name(`scale.${i}`), graph.reshape(graph.cast(factor.value, float), [-1]), float), power: factor.power }] : [])),
+      ? [{ output: graph.output(graph.reshape(graph.cast(factor.value, float), [-1]), float), power: factor.power }] : [])),
     masks: plan.masks.map(term => {
       const key = `${term.as === 'add'} ${term.merged ? plan.site.heads : ''} ${context.canon(term.value)}`;
       let output = context.masks.get(key);
       if (output === undefined) {
         const type = term.as === 'add' ? float : uint8, value = graph.cast(term.value, type);
-        output = graph.output(`mask.${context.masks.size}`, term.merged ? splitBatch(graph, value, plan.site.heads ?? 1) : value, type);
+        output = graph.output(term.merged ? splitBatch(graph, value, plan.site.heads ?? 1) : value, type);
         context.masks.set(key, output);
       }
       return { output, as: term.as };
@@ -110,7 +110,7 @@ function tapSite(context: Context, plan: SitePlan, index: number): SiteTaps {
   };
   if (probs === undefined || options.statistics === false) return taps;
   const weights = realRows(context, side, probs);
-  const statistics = addStatistics(graph, plan, { index, probs, weights, rows, producer: context.producer });
+  const statistics = addStatistics(graph, plan, { probs, weights, rows, producer: context.producer });
   return { ...taps, statistics };
 }
 
