@@ -1,0 +1,92 @@
+/** `attnscope trace`: runs a model once and writes a trace. */
+import { readFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Progress, Prompt, TraceRequest } from '../../../contract/api.ts';
+import { Cancelled, UserError } from '../../../contract/errors.ts';
+import type { Manifest } from '../../../contract/trace.ts';
+import { Engine } from '../../../children/engine.ts';
+import { discardCapture } from '../../trace/part-writer.ts';
+import { runJob } from '../job.ts';
+import { UsageError, table, type Arguments, type Command } from './command.ts';
+
+const keeps = ['q', 'k', 'v', 'z', 'pattern', 'resid'];
+const mostPrompt = 16 * 2 ** 20;
+
+export const trace: Command = {
+  usage: 'trace MODEL --out FILE.attntrace (--prompt TEXT | --prompt-file F | --ids 1,2,3 | --inputs F.safetensors) [--keep q,k,v,z,pattern] [--dtype auto|fp16|fp32] [--device auto|cpu] [--json]',
+  options: {
+    out: { type: 'string' }, prompt: { type: 'string' }, 'prompt-file': { type: 'string' }, ids: { type: 'string' }, inputs: { type: 'string' }, image: { type: 'string' },
+    generate: { type: 'string' }, keep: { type: 'string' }, dtype: { type: 'string' }, device: { type: 'string' }, json: { type: 'boolean' },
+  },
+  run: async (args, terminal) => {
+    const request = requestOf(args), phases = (progress: Progress): void => terminal.status(`${words[progress.phase]}${progress.total ? ` ${progress.done} of ${progress.total}` : ''} …`);
+    const here = dirname(fileURLToPath(import.meta.url));
+    const engine = new Engine({ scripts: { runner: join(here, 'runner.js'), analysis: join(here, 'analysis.js') } });
+    let result: { readonly file: string; readonly manifest: Manifest };
+    try {
+      const captured = await engine.capture(request, { signal: terminal.signal, onProgress: phases });
+      await engine.dispose();
+      result = await runJob({ kind: 'complete', captured }, { signal: terminal.signal, onProgress: value => phases(value as Progress) }) as typeof result;
+    } catch (error) {
+      await engine.dispose();
+      discardCapture(request.out);
+      throw terminal.signal.aborted ? new Cancelled() : error;
+    }
+    terminal.status(undefined);
+    const { file, manifest } = result;
+    const { heads: _, masks: __, ...shown } = manifest;
+    terminal.out(args.flag('json') ? JSON.stringify({ file, ...shown }) : summary(file, manifest));
+  },
+};
+
+const words: Readonly<Record<Progress['phase'], string>> = { open: 'Opening', session: 'Preparing', run: 'Running', statistics: 'Statistics', write: 'Writing' };
+
+function requestOf(args: Arguments): TraceRequest {
+  const model = resolve(args.one('model')), out = args.text('out'), prompt = promptOf(args);
+  if (!out) throw new UsageError('--out FILE.attntrace is missing.');
+  const kept = args.text('keep')?.split(',').map(part => part.trim()).filter(Boolean) ?? [];
+  const unknown = kept.find(part => !keeps.includes(part));
+  if (unknown) throw new UsageError(`--keep takes ${keeps.join(', ')}; found "${unknown}".`);
+  const dtype = args.choice('dtype', ['auto', 'fp16', 'fp32']), device = args.choice('device', ['auto', 'cpu', 'webgpu']);
+  if (device === 'webgpu') throw new UserError('This version runs models on the CPU only.', 'Leave --device out.');
+  if (args.text('image') !== undefined) throw new UserError('This version takes no images.', 'Give the pixel values with --inputs.');
+  if (args.text('generate') !== undefined) throw new UserError('This version traces one run and does not generate.', 'Leave --generate out.');
+  return { model, prompt, out: resolve(out), keep: { pattern: kept.includes('pattern'), z: kept.includes('z'), resid: kept.includes('resid') }, ...(dtype ? { dtype } : {}) };
+}
+
+function promptOf(args: Arguments): Prompt {
+  const given = ['prompt', 'prompt-file', 'ids', 'inputs'].filter(name => args.text(name) !== undefined);
+  if (given.length !== 1) throw new UsageError(given.length ? `Only one of ${given.map(name => `--${name}`).join(', ')} can be given.` : 'One of --prompt, --prompt-file, --ids and --inputs is needed.');
+  const value = args.text(given[0])!;
+  switch (given[0]) {
+    case 'prompt': return { kind: 'text', text: value };
+    case 'prompt-file': return { kind: 'text', text: readPromptFile(resolve(value)) };
+    case 'inputs': return { kind: 'tensors', file: resolve(value) };
+    default: {
+      const parts = value.split(',').map(part => part.trim()).filter(Boolean);
+      if (!parts.length) throw new UserError('The prompt has no tokens.', 'Give at least one token id.');
+      const wrong = parts.find(part => !/^\d{1,15}$/.test(part));
+      if (wrong !== undefined) throw new UsageError(`--ids takes whole numbers separated by commas; found "${wrong.slice(0, 40)}".`);
+      return { kind: 'ids', ids: parts.map(Number) };
+    }
+  }
+}
+
+function readPromptFile(file: string): string {
+  let bytes: Buffer;
+  try { bytes = readFileSync(file); } catch (error) { throw new UserError(`The prompt file ${file} cannot be read (${(error as NodeJS.ErrnoException).code}).`, 'Check its path.'); }
+  if (bytes.length > mostPrompt) throw new UserError(`The prompt file ${file} is ${bytes.length} bytes long; at most ${mostPrompt} are read.`, 'Use a shorter prompt.');
+  return bytes.toString('utf8').replace(/^\ufeff/, '');
+}
+
+function summary(file: string, manifest: Manifest): string {
+  const parities = Object.values(manifest.parity), worst = Math.max(0, ...parities.map(parity => parity.maxAbs ?? 0)), failed = parities.filter(parity => parity.ok === false).length;
+  const filled = Object.entries(manifest.filledInputs).map(([name, how]) => ['filled', `${name}: ${how}`]);
+  const next = manifest.next.map((tokens, b) => [`next${manifest.next.length > 1 ? ` [${b}]` : ''}`, tokens.map(({ token, probability }) => `${JSON.stringify(token)} ${(probability * 100).toFixed(1)} %`).join('  ')]);
+  return table([
+    ['trace', file], ['input', `${manifest.input.ids.length} × ${manifest.input.ids[0]?.length ?? 0} tokens`],
+    ['sites', `${manifest.sites.length}`], ['parity', failed ? `${failed} of ${parities.length} sites FAILED (worst ${worst.toExponential(1)})` : `worst ${worst.toExponential(1)}`],
+    ...filled, ...next, ...manifest.verdicts.map(verdict => [verdict.level, verdict.text]),
+  ]);
+}
