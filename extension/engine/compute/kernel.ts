@@ -4,7 +4,7 @@ import { buildModel } from '../onnx/build.ts';
 import { dataType, type NewNode, type ValueInfo } from '../onnx/model.ts';
 
 /** Added to the score of a hidden key: far below any score, yet finite, so that no row can turn into NaN. Rows that see no key are known to the caller. */
-export const hiddenScore = -1e30;
+export const hiddenScore = Math.fround(-1e30);
 
 /** One block of query rows against the first `keys` keys of one sample. */
 export interface Block { readonly heads: number; readonly kvHeads: number; readonly rows: number; readonly keys: number; readonly dim: number }
