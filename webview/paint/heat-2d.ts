@@ -1,6 +1,6 @@
 /** Heat maps on a plain canvas: the fallback, and what images are saved with. */
 import { position, type Scale } from '../marks/scale.ts';
-import { lutIndex, viridis } from '../marks/viridis.ts';
+import { lutIndex, viridis } from '../../extension/contract/viridis.ts';
 import type { HeatPainter, Texels } from './heat.ts';
 
 export function heat2d(canvas: HTMLCanvasElement): HeatPainter {

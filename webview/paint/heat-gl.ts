@@ -1,5 +1,5 @@
 /** Heat maps in WebGL2: values as float textures, scale and colours in the shader, so that a change of scale uploads nothing. */
-import { viridis } from '../marks/viridis.ts';
+import { viridis } from '../../extension/contract/viridis.ts';
 import type { Frame, HeatPainter, PlacedTile } from './heat.ts';
 
 const vertex = `#version 300 es

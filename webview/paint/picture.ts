@@ -1,7 +1,7 @@
 /** A map as a PNG: title, labels, cells and legend as on the screen, on the theme's ground. */
 import { ticks, scaleName, type Scale } from '../marks/scale.ts';
 import type { Extent, Size, View } from '../marks/view.ts';
-import { viridisCss } from '../marks/viridis.ts';
+import { viridisCss } from '../../extension/contract/viridis.ts';
 import { drawAxes } from './axes.ts';
 import type { PlacedTile } from './heat.ts';
 import { heat2d } from './heat-2d.ts';

@@ -1,7 +1,7 @@
 /** What the colours mean: the scale by name, its ticks, and the colour of what no query sees. */
 import { useEffect, useRef } from 'preact/hooks';
 import { scaleName, ticks } from '../marks/scale.ts';
-import { viridis } from '../marks/viridis.ts';
+import { viridis } from '../../extension/contract/viridis.ts';
 import { maskedColour } from '../paint/theme.ts';
 import type { MapChange } from './map-controller.ts';
 

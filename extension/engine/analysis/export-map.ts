@@ -8,7 +8,7 @@ import { pause } from '../compute/turns.ts';
 import type { TraceFile } from '../trace/open.ts';
 import { writeFailure } from '../trace/part-writer.ts';
 import { viewStoredSite, type SiteView } from '../trace/site-view.ts';
-import { viridis } from '../trace/viridis.ts';
+import { lutIndex, viridis } from '../../contract/viridis.ts';
 import { computeTile } from './tile.ts';
 
 const mostPixels = 1024;
@@ -42,7 +42,7 @@ function picture({ height, width, data }: Tile): Buffer {
   let most = 0;
   for (const value of data) if (value > most && value < Infinity) most = value;
   for (let y = 0; y < png.height; y++) for (let x = 0; x < png.width; x++) {
-    const value = data[Math.floor(y / cell) * width + Math.floor(x / cell)], [r, g, b] = Number.isNaN(value) ? masked : viridis(most ? value / most : 0), at = (y * png.width + x) * 4;
+    const value = data[Math.floor(y / cell) * width + Math.floor(x / cell)], colour = lutIndex(most ? value / most : 0) * 4, [r, g, b] = Number.isNaN(value) ? masked : viridis.subarray(colour, colour + 3), at = (y * png.width + x) * 4;
     png.data[at] = r;
     png.data[at + 1] = g;
     png.data[at + 2] = b;

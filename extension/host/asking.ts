@@ -1,0 +1,69 @@
+/** Asks for a model and a prompt, each with what the workspace and its history offer. */
+import { stat } from 'node:fs/promises';
+import { basename, dirname } from 'node:path';
+import * as vscode from 'vscode';
+import type { Prompt } from '../contract/api.ts';
+import { byNearness, hasTokenizer } from './model-files.ts';
+import { readPrompt, shorten } from './prompts.ts';
+
+const mostModels = 500;
+/** A sentence that people of this field know, so that one Enter traces something worth seeing. */
+const firstText = 'When Mary and John went to the store, John gave a drink to';
+
+/** An .onnx file; the nearest to `near` (a Python file) stands first. A single model of the workspace is taken without asking, unless `always`. Undefined: the user closed the list. */
+export async function askModel(near: string | undefined, options: { readonly always: boolean; readonly current?: string }): Promise<string | undefined> {
+  const found = await vscode.workspace.findFiles('**/*.onnx', '**/{node_modules,.git,.venv,venv,env,site-packages}/**', mostModels);
+  const models = byNearness(found.filter(uri => uri.scheme === 'file').map(uri => uri.fsPath), near && dirname(near));
+  if (models.length === 1 && !options.always) return models[0];
+  const browse = { label: '$(folder-opened) Browse…', description: 'a model outside of this workspace', model: undefined };
+  const items = await Promise.all(models.map(async model => ({
+    label: basename(model),
+    description: [vscode.workspace.asRelativePath(dirname(model)), megabytes((await stat(model).catch(() => undefined))?.size), model === options.current ? 'used last' : ''].filter(Boolean).join(' · '),
+    detail: hasTokenizer(model) ? undefined : 'no tokenizer.json beside it: takes token ids',
+    model,
+  })));
+  const picked = await vscode.window.showQuickPick([...items, browse], {
+    title: 'Trace Attention: model', matchOnDescription: true, ignoreFocusOut: true,
+    placeHolder: models.length > 0 ? 'Which model should be run?' : 'There is no .onnx file in this workspace: choose one elsewhere.',
+  });
+  if (picked !== browse) return picked?.model;
+  const chosen = await vscode.window.showOpenDialog({ title: 'Model to trace', filters: { 'ONNX model': ['onnx'] }, canSelectMany: false });
+  return chosen?.[0]?.fsPath;
+}
+
+/** A text, or token ids where there is no tokenizer. `history` holds earlier prompts as they were typed. Undefined: the user closed the box. */
+export function askPrompt(model: string, history: readonly string[]): Promise<Prompt | undefined> {
+  const tokenizer = hasTokenizer(model);
+  const fitting = history.filter(typed => 'prompt' in readPrompt(typed, tokenizer));
+  const pick = vscode.window.createQuickPick<vscode.QuickPickItem & { readonly typed: string }>();
+  pick.title = `Trace Attention: prompt for ${basename(model)}`;
+  pick.placeholder = tokenizer ? 'The text that the model should read' : 'Token ids, as 1, 2, 3';
+  pick.ignoreFocusOut = true;
+  pick.value = fitting[0] ?? (tokenizer ? firstText : '');
+  const update = (): void => {
+    const read = readPrompt(pick.value, tokenizer);
+    const first = 'problem' in read ? { label: `$(info) ${read.problem}`, typed: pick.value, alwaysShow: true }
+      : { label: `$(play) ${oneLine(pick.value)}`, description: 'trace this', typed: pick.value, alwaysShow: true };
+    pick.items = [first, ...fitting.filter(typed => typed !== pick.value).map(typed => ({ label: `$(history) ${oneLine(typed)}`, typed, alwaysShow: true }))];
+    pick.activeItems = [pick.items[0]];
+  };
+  update();
+  return new Promise(resolve => {
+    pick.onDidChangeValue(update);
+    pick.onDidAccept(() => {
+      const read = readPrompt(pick.selectedItems[0]?.typed ?? pick.value, tokenizer);
+      if ('problem' in read) return;
+      resolve(read.prompt);
+      pick.hide();
+    });
+    pick.onDidHide(() => { resolve(undefined); pick.dispose(); });
+    pick.show();
+  });
+}
+
+function oneLine(text: string): string { return shorten(text.replace(/\s+/g, ' ').trim(), 90); }
+
+function megabytes(bytes: number | undefined): string {
+  if (bytes === undefined) return '';
+  return bytes < 1e5 ? `${Math.ceil(bytes / 1e3)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
+}

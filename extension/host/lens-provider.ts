@@ -1,0 +1,40 @@
+/** Code lenses over attention classes: an offer to trace, then what was measured, then that it is stale. */
+import * as vscode from 'vscode';
+import { lensesFor, type Lens } from '../source/lenses.ts';
+import type { TextRange } from '../source/python-module.ts';
+import type { CommandId } from './manifest/commands.ts';
+import { traceEditor } from './manifest/contributions.ts';
+import type { LiveTraces } from './live-traces.ts';
+import type { PythonSources } from './python-sources.ts';
+import { setting } from './read-setting.ts';
+import type { SourceLinks } from './source-links.ts';
+import type { TraceArguments } from './tracing.ts';
+
+export function createLensProvider(sources: PythonSources, traces: LiveTraces, links: SourceLinks): vscode.CodeLensProvider & vscode.Disposable {
+  const changed = new vscode.EventEmitter<void>();
+  const subscriptions = [changed, sources.onDidChange(() => changed.fire()), traces.onDidChange(() => changed.fire()), vscode.workspace.onDidChangeConfiguration(event => { if (event.affectsConfiguration('attnscope.codeLens')) changed.fire(); })];
+  return {
+    onDidChangeCodeLenses: changed.event,
+    provideCodeLenses: async document => {
+      if (!setting('attnscope.codeLens')) return [];
+      const linked = await links.of(document);
+      if (!linked) return [];
+      const { live } = linked, info = live && { heads: live.open.manifest.heads, parity: live.open.manifest.parity, ...(live.stale ? { stale: live.stale.replace(/ after this trace was made\.$/, '').replace(/\.$/, '') } : {}) };
+      return lensesFor(linked.document, linked.links, info, linked.index).flatMap(lens => lensCommands(lens, document, live?.latest.file).map(command => new vscode.CodeLens(rangeOf(lens.range), command)));
+    },
+    dispose: () => { for (const one of subscriptions) one.dispose(); },
+  };
+}
+
+function lensCommands(lens: Lens, document: vscode.TextDocument, file: string | undefined): vscode.Command[] {
+  const source = { uri: document.uri.toString(), className: lens.className };
+  const trace = (title: string, args: TraceArguments, tooltip: string): vscode.Command => ({ title, tooltip, command: 'attnscope.trace' satisfies CommandId, arguments: [args] });
+  const again: vscode.Command = { title: lens.kind === 'stale' ? lens.title : 'Trace again', tooltip: 'The same model on the same prompt', command: 'attnscope.traceAgain' satisfies CommandId, arguments: [file] };
+  switch (lens.kind) {
+    case 'trace': return [trace(lens.title, { source }, `Run the model once and see every head. Taken for attention: ${lens.why}.`)];
+    case 'measured': return [{ title: lens.title, tooltip: 'Open the latest trace', command: 'vscode.openWith', arguments: [vscode.Uri.file(file!), traceEditor] }, again, trace('Another prompt…', { source, ask: true }, 'Choose model and prompt anew')];
+    case 'stale': return [again, { title: 'Open the old trace', command: 'vscode.openWith', arguments: [vscode.Uri.file(file!), traceEditor] }];
+  }
+}
+
+export function rangeOf(range: TextRange): vscode.Range { return new vscode.Range(range.start.line, range.start.column, range.end.line, range.end.column); }

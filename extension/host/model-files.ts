@@ -1,0 +1,30 @@
+/** Models of a workspace in the order in which they are offered; paths only, pure but for one look for a tokenizer. */
+import { existsSync } from 'node:fs';
+import { basename, dirname, join, relative, sep } from 'node:path';
+
+/** `models` with the nearest to `from` (a folder) first; ties: `model.onnx` before others, then by name. */
+export function byNearness(models: readonly string[], from: string | undefined): string[] {
+  const rank = (model: string): readonly [number, number] => [from === undefined ? model.split(sep).length : steps(from, dirname(model)), basename(model) === 'model.onnx' ? 0 : 1];
+  return models.map(model => ({ model, rank: rank(model) }))
+    .sort((a, b) => a.rank[0] - b.rank[0] || a.rank[1] - b.rank[1] || (a.model < b.model ? -1 : 1))
+    .map(({ model }) => model);
+}
+
+/** Whether text can be turned into ids: `tokenizer.json` beside the model, or one folder above it (models in `onnx/`). */
+export function hasTokenizer(model: string): boolean {
+  const folder = dirname(model);
+  return [folder, dirname(folder)].some(place => existsSync(join(place, 'tokenizer.json')));
+}
+
+/** `model-20260101-093015.attntrace`, in local time; characters that a file system may refuse are replaced. */
+export function traceName(model: string, at: Date): string {
+  const two = (n: number): string => String(n).padStart(2, '0');
+  const name = basename(model).replace(/\.onnx$/i, '').replace(/[^\w.-]+/g, '_').slice(0, 80) || 'model';
+  return `${name}-${at.getFullYear()}${two(at.getMonth() + 1)}${two(at.getDate())}-${two(at.getHours())}${two(at.getMinutes())}${two(at.getSeconds())}.attntrace`;
+}
+
+/** Folders up and down from one to the other. */
+function steps(from: string, to: string): number {
+  const way = relative(from, to);
+  return way === '' ? 0 : way.split(sep).length;
+}

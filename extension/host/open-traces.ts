@@ -1,0 +1,46 @@
+/** Traces that lenses, hovers and panels look at: each is open once in analysis, again after a restart, and closed when nobody looks. */
+import type { AnalysisApi, OpenTrace } from '../contract/api.ts';
+import type { Client } from '../contract/rpc.ts';
+
+export interface OpenTraces {
+  /** Says that somebody looks at `file`; nothing is read yet. */
+  lease(file: string): TraceLease;
+  /** Analysis is gone: every trace is opened again when it is asked for. */
+  reset(): void;
+}
+export interface TraceLease {
+  readonly file: string;
+  /** The trace, opened when it is not. Errors: `UserError` for a file that is no trace, `PeerGone`. */
+  open(): Promise<OpenTrace>;
+  dispose(): void;
+}
+
+interface Entry { leases: number; opened?: Promise<OpenTrace> }
+
+export function createOpenTraces(analysis: () => Promise<Client<AnalysisApi>>): OpenTraces {
+  const entries = new Map<string, Entry>();
+  const open = (entry: Entry, file: string): Promise<OpenTrace> => entry.opened ??= (async () => {
+    try { return await (await analysis()).open({ file }); } catch (error) { entry.opened = undefined; throw error; }
+  })();
+  return {
+    lease: file => {
+      const entry = entries.get(file) ?? { leases: 0 };
+      entries.set(file, entry);
+      entry.leases++;
+      let held = true;
+      return {
+        file,
+        open: () => open(entry, file),
+        dispose: () => {
+          if (!held) return;
+          held = false;
+          if (--entry.leases > 0) return;
+          entries.delete(file);
+          // A trace that cannot be closed is one whose process is gone.
+          entry.opened?.then(async opened => (await analysis()).close({ trace: opened.trace })).catch(() => undefined);
+        },
+      };
+    },
+    reset: () => { for (const entry of entries.values()) entry.opened = undefined; },
+  };
+}

@@ -1,0 +1,51 @@
+/** What a person types as a prompt, read as text or as token ids; pure. */
+import type { Prompt } from '../contract/api.ts';
+import type { TraceInput } from '../contract/trace.ts';
+
+/** Longest prompt that is taken, in UTF-16 code units; a model's own limit is far below. */
+export const longestPrompt = 1_000_000;
+const mostIds = 131_072;
+
+/**
+ * Text with a tokenizer; ids such as `1, 2, 3` without one.
+ * `problem` is a sentence for the input box when neither can be had.
+ */
+export function readPrompt(typed: string, hasTokenizer: boolean): { readonly prompt: Prompt } | { readonly problem: string } {
+  if (typed.length > longestPrompt) return { problem: `The prompt is too long: ${typed.length.toLocaleString('en')} characters, and at most ${longestPrompt.toLocaleString('en')} are taken.` };
+  if (hasTokenizer) return typed.length > 0 ? { prompt: { kind: 'text', text: typed } } : { problem: 'Type the text that the model should read.' };
+  const parts = typed.trim().split(/[\s,]+/).filter(part => part !== '');
+  if (parts.length === 0) return { problem: 'There is no tokenizer.json beside this model: type token ids, as 1, 2, 3.' };
+  const wrong = parts.find(part => !/^\d{1,9}$/.test(part));
+  if (wrong !== undefined) return { problem: `“${shorten(wrong, 20)}” is no token id. There is no tokenizer.json beside this model: type token ids, as 1, 2, 3.` };
+  if (parts.length > mostIds) return { problem: `At most ${mostIds.toLocaleString('en')} token ids are taken; found ${parts.length.toLocaleString('en')}.` };
+  return { prompt: { kind: 'ids', ids: parts.map(Number) } };
+}
+
+/** What `readPrompt` would have been given. */
+export function typedAs(prompt: Prompt): string {
+  switch (prompt.kind) {
+    case 'text': return prompt.text;
+    case 'ids': return prompt.ids.join(', ');
+    case 'tensors': return prompt.file;
+  }
+}
+
+/** One line, for titles and pick lists. */
+export function promptTitle(prompt: Prompt, length = 60): string {
+  switch (prompt.kind) {
+    case 'text': return `“${shorten(prompt.text.replace(/\s+/g, ' ').trim(), length)}”`;
+    case 'ids': return `ids ${shorten(prompt.ids.slice(0, length).join(', '), length)}`;
+    case 'tensors': return `tensors of ${prompt.file.split(/[\\/]/).pop()}`;
+  }
+}
+
+/** The prompt that gives this input again; undefined for batches of ids, whose source the trace does not name. */
+export function promptOf(input: TraceInput): Prompt | undefined {
+  if (input.text !== undefined) return { kind: 'text', text: input.text };
+  return input.ids.length === 1 && input.ids[0].length > 0 ? { kind: 'ids', ids: input.ids[0] } : undefined;
+}
+
+export function shorten(text: string, length: number): string {
+  const letters = [...text.slice(0, 2 * length + 2)];
+  return letters.length <= length && text.length <= 2 * length + 2 ? text : `${letters.slice(0, length - 1).join('')}…`;
+}

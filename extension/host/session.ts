@@ -1,0 +1,102 @@
+/** What is remembered between sessions of one workspace: latest traces, chosen models, prompts. Owner of all of it. */
+import type { Prompt } from '../contract/api.ts';
+import { typedAs } from './prompts.ts';
+
+/** The part of VS Code's Memento that is needed; `workspaceState` is one. */
+export interface Memory {
+  get(key: string): unknown;
+  update(key: string, value: unknown): Thenable<void>;
+}
+
+/** A class in a Python file. */
+export interface SourceRef { readonly uri: string; readonly className: string }
+
+/** The newest trace of a model, and how it was made. */
+export interface LatestTrace {
+  readonly model: string;
+  readonly file: string;
+  readonly prompt: Prompt;
+  readonly createdMs: number;
+  readonly source?: SourceRef;
+}
+
+export interface Session {
+  /** Newest first, one a model. */
+  latest(): readonly LatestTrace[];
+  /** How `file` was made, if it is the latest of its model. */
+  ofFile(file: string): LatestTrace | undefined;
+  record(trace: LatestTrace): void;
+  forget(file: string): void;
+  /** Model and prompt chosen for a class, else for its file, else for the workspace. */
+  chosen(source: SourceRef | undefined): Choice;
+  choose(source: SourceRef | undefined, choice: Choice): void;
+  /** Prompts that were used, newest first, as typed. */
+  prompts(): readonly string[];
+  onDidChange(listener: () => void): { dispose(): void };
+}
+export interface Choice { readonly model?: string; readonly prompt?: Prompt }
+
+const key = 'attnscope.session';
+const most = { traces: 20, choices: 200, prompts: 12, promptLength: 20_000 } as const;
+
+interface Stored {
+  readonly traces: readonly LatestTrace[];
+  readonly choices: readonly (readonly [key: string, choice: Choice])[];
+  readonly prompts: readonly string[];
+}
+
+export function openSession(memory: Memory): Session {
+  let stored = read(memory.get(key));
+  const listeners = new Set<() => void>();
+  const change = (next: Partial<Stored>): void => {
+    stored = { ...stored, ...next };
+    void memory.update(key, stored);
+    for (const listener of listeners) listener();
+  };
+  return {
+    latest: () => stored.traces,
+    ofFile: file => stored.traces.find(trace => trace.file === file),
+    record: trace => change({ traces: [trace, ...stored.traces.filter(old => old.model !== trace.model)].slice(0, most.traces) }),
+    forget: file => { if (stored.traces.some(trace => trace.file === file)) change({ traces: stored.traces.filter(trace => trace.file !== file) }); },
+    chosen: source => {
+      const found = keysOf(source).map(name => stored.choices.find(([at]) => at === name)?.[1]);
+      return { model: found.find(choice => choice?.model)?.model, prompt: found.find(choice => choice?.prompt)?.prompt };
+    },
+    choose: (source, choice) => {
+      const names = keysOf(source);
+      const typed = choice.prompt && choice.prompt.kind !== 'tensors' ? typedAs(choice.prompt) : undefined;
+      change({
+        choices: [...names.map(name => [name, choice] as const), ...stored.choices.filter(([at]) => !names.includes(at))].slice(0, most.choices),
+        ...(typed !== undefined && typed.length <= most.promptLength ? { prompts: [typed, ...stored.prompts.filter(old => old !== typed)].slice(0, most.prompts) } : {}),
+      });
+    },
+    prompts: () => stored.prompts,
+    onDidChange: listener => { listeners.add(listener); return { dispose: () => listeners.delete(listener) }; },
+  };
+}
+
+function keysOf(source: SourceRef | undefined): string[] {
+  return source ? [`${source.uri}#${source.className}`, source.uri, ''] : [''];
+}
+
+/** Another version may have written what is there: what does not look right is dropped. */
+function read(value: unknown): Stored {
+  const from = (typeof value === 'object' && value !== null ? value : {}) as Partial<Record<keyof Stored, unknown>>;
+  const list = (items: unknown): unknown[] => Array.isArray(items) ? items : [];
+  const isTrace = (item: unknown): item is LatestTrace => isRecord(item) && typeof item.model === 'string' && typeof item.file === 'string' && isPrompt(item.prompt) && typeof item.createdMs === 'number';
+  const isChoice = (item: unknown): item is readonly [string, Choice] => Array.isArray(item) && typeof item[0] === 'string' && isRecord(item[1])
+    && (item[1].model === undefined || typeof item[1].model === 'string') && (item[1].prompt === undefined || isPrompt(item[1].prompt));
+  return {
+    traces: list(from.traces).filter(isTrace).slice(0, most.traces),
+    choices: list(from.choices).filter(isChoice).slice(0, most.choices),
+    prompts: list(from.prompts).filter(item => typeof item === 'string').slice(0, most.prompts),
+  };
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> { return typeof value === 'object' && value !== null; }
+
+function isPrompt(value: unknown): value is Prompt {
+  if (!isRecord(value)) return false;
+  return (value.kind === 'text' && typeof value.text === 'string') || (value.kind === 'tensors' && typeof value.file === 'string')
+    || (value.kind === 'ids' && Array.isArray(value.ids) && value.ids.every(id => typeof id === 'number'));
+}

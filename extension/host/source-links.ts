@@ -1,0 +1,38 @@
+/** Brings Python and traces together: for a document, the newest trace whose sites lie in it, with its links. */
+import { basename } from 'node:path';
+import type * as vscode from 'vscode';
+import type { Site } from '../contract/site.ts';
+import type { ModuleIndex } from '../source/module-index.ts';
+import { linkSites, type SiteLink } from '../source/link.ts';
+import type { SourceDocument } from '../source/python-module.ts';
+import type { LiveTrace, LiveTraces } from './live-traces.ts';
+import type { PythonSources } from './python-sources.ts';
+
+export interface Linked { readonly document: SourceDocument; readonly index: ModuleIndex; readonly links: readonly SiteLink[]; readonly live: LiveTrace | undefined }
+
+export interface SourceLinks {
+  /** Undefined where the document cannot be parsed. */
+  of(document: vscode.TextDocument): Promise<Linked | undefined>;
+  /** Links of the sites of any trace. */
+  linksOf(sites: readonly Site[], modelFile: string): Promise<readonly SiteLink[]>;
+}
+
+export function createSourceLinks(sources: PythonSources, traces: LiveTraces): SourceLinks {
+  const links = async (sites: readonly Site[], modelFile: string): Promise<readonly SiteLink[]> => {
+    const { documents, index } = await sources.all();
+    return linkSites({ sites, modelFile }, documents, index);
+  };
+  const touches = (link: SiteLink, path: string): boolean => link.path === path || link.forward?.path === path || link.steps.some(step => [...step.assigns, ...step.calls].some(place => place.path === path));
+  return {
+    linksOf: links,
+    of: async open => {
+      const document = await sources.document(open), { index } = await sources.all();
+      if (!document) return undefined;
+      for (const live of await traces.all()) {
+        const { manifest } = live.open, found = await links(manifest.sites, basename(manifest.model.path));
+        if (found.some(link => touches(link, document.path))) return { document, index, links: found, live };
+      }
+      return { document, index, links: [], live: undefined };
+    },
+  };
+}
