@@ -17,15 +17,15 @@ export function writeStatistics({ name, taps, fetched, part, side }: StatisticsW
   const max = fetched.take(taps.max), dims = max.dims;
   if (dims.length !== 3) throw new UserError(`The probabilities of ${name} have ${dims.length + 1} axes; 4 were expected.`, 'Report this model.');
   const largest = max.data as Float32Array, places = fetched.take(taps.maxKey).data as BigInt64Array;
-  const scores = fetched.take(taps.maxScore).data as Float32Array, means = fetched.take(taps.meanScore).data as Float32Array;
+  const products = fetched.take(taps.maxProduct).data as Float32Array, means = fetched.take(taps.meanScore).data as Float32Array;
   const count = largest.length;
   const lse = new Float32Array(count), entropy = new Float32Array(count), maxKey = new Int32Array(count);
   for (let i = 0; i < count; i++) {
     const p = largest[i];
     if (!(p > 0)) { lse[i] = -Infinity; maxKey[i] = -1; largest[i] = 0; continue; }
-    lse[i] = scores[i] - Math.log(p);
+    lse[i] = products[i] / p - Math.log(p);
     // Rounding may leave a one-hot row a hair below zero.
-    entropy[i] = Math.max(0, scores[i] - Math.log(p) - means[i]);
+    entropy[i] = Math.max(0, products[i] / p - Math.log(p) - means[i]);
     maxKey[i] = Number(places[i]);
   }
   part.append(`${name}.stats.lse`, 'F32', dims, lse);

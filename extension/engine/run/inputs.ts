@@ -125,7 +125,7 @@ function positions(name: string, input: ValueInfo, around: Around, batch: number
       if (real) seen++;
     }
   }
-  const phrase = given ? 'count of real tokens before each' : '0, 1, 2, …';
+  const phrase = given?.includes(0) ? 'count of real tokens before each' : '0, 1, 2, …';
   if (input.dims?.length === 1) return { values: values.slice(0, length), dims: [length], phrase };
   if (input.dims?.length === 3) return { values: [...values, ...values, ...values], dims: [3, batch, length], phrase };
   return { values, dims: [batch, length], phrase };

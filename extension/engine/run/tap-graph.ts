@@ -36,12 +36,10 @@ export class TapGraph {
     this.#outputs.push({ name: made, type });
     return made;
   }
-  /** `value`, a view, that is there only after `others` are: a Reshape whose target depends on them. */
+  /** `value` bit for bit, in any type and of a shape that onnxruntime still knows, that is there only after `others` are. */
   after(value: string, others: readonly string[]): string {
     const sum = this.node('Sum', others.map(other => this.maxOfAll(other)));
-    // Whatever they are, NaN or infinite, this is 0.
-    const zero = this.node('Mul', [this.cast(this.node('IsNaN', [sum]), dataType.int64), this.ints(0)]);
-    return this.reshape(value, this.node('Add', [this.shape(value), zero]));
+    return this.node('Where', [this.node('IsNaN', [sum]), value, value]);
   }
 
   /** Every reader of `from` in the model reads `to`. */

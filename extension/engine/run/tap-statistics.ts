@@ -6,8 +6,8 @@ import { asMatrix } from './tap-layout.ts';
 
 /** Outputs of the tapped graph; [batch, head, query] unless said. */
 export interface StatisticsTaps {
-  /** Key of the largest probability (int64), that probability, and its score: lse = score − ln probability for any key. */
-  readonly maxKey: string; readonly max: string; readonly maxScore: string;
+  /** Key of the largest probability (int64), that probability p, and p times its score s: lse = s − ln p for any key. */
+  readonly maxKey: string; readonly max: string; readonly maxProduct: string;
   /** Σ_j p·s: entropy = lse − Σ p·s. */
   readonly meanScore: string;
   /** float32 [batch, head, key]: column sums over real rows. */
@@ -34,9 +34,8 @@ interface Around {
 }
 
 /**
- * Adds the statistics of one site, and makes the readers of its probabilities wait for them. As plain outputs they would run last and
- * keep every layer's probabilities alive. The readers get the same bytes through a Reshape whose target depends on the statistics:
- * a view, so that nothing changes in the model, not even the sign of a zero.
+ * Adds the statistics of one site, and makes the readers of its output wait for them. As plain outputs they would run last and keep
+ * every layer's probabilities alive. The readers get the same bits; shapes stay known, or onnxruntime would no longer work in place.
  */
 export function addStatistics(graph: TapGraph, plan: SitePlan, around: Around): StatisticsTaps {
   const { probs, weights, rows } = around, softmax = plan.softmax!;
@@ -45,19 +44,19 @@ export function addStatistics(graph: TapGraph, plan: SitePlan, around: Around): 
   // For any key that is seen, lse = score − ln probability: so one pass for the largest and its place serves three statistics.
   const place = graph.node('ArgMax', [probs], { axis: 3, keepdims: 1 });
   const max = graph.squeeze(graph.node('GatherElements', [probs, place], { axis: 3 }), [3]);
-  const maxScore = graph.squeeze(graph.node('GatherElements', [scores.value, place], { axis: 3 }), [3]);
   const received = graph.squeeze(graph.node('MatMul', [graph.transpose(weights, [0, 1, 3, 2]), probs]), [2]);
   // One product with few columns; the probabilities are its left operand, read once and not repacked.
   const wide = graph.node('MatMul', [probs, keyColumns(graph, dim(3))]);
   const moments = graph.slice(wide, 3, bins, bins + 2);
   const pooled = graph.node('MatMul', [rowBins(graph, weights, dim(2)), graph.slice(wide, 3, 0, bins)]);
-  // After the scores were read for the last time, the product may take their place in memory.
-  const last = graph.after(probs, [maxScore]), finite = scores.cut ? graph.node('Max', [scores.value, graph.floats(-1e30)]) : scores.value;
-  const meanScore = graph.reduceSum(graph.node('Mul', [last, finite]), [3], 0);
+  // This is the last that reads the scores, so that the product takes their place in memory.
+  const product = graph.node('Mul', [probs, scores.cut ? graph.node('Max', [scores.value, graph.floats(-1e30)]) : scores.value]);
+  const meanScore = graph.reduceSum(product, [3], 0), maxProduct = graph.squeeze(graph.node('GatherElements', [product, place], { axis: 3 }), [3]);
   const ownPattern = graph.node('Gather', [probs, rows], { axis: 2 });
-  graph.rewire(softmax.probs, graph.after(softmax.probs, [max, maxScore, received, moments, pooled, meanScore, ownPattern]));
+  const last = plan.out?.value ?? softmax.probs;
+  graph.rewire(last, graph.after(last, [max, maxProduct, received, moments, pooled, meanScore, ownPattern]));
   return {
-    maxKey: graph.output(graph.squeeze(place, [3]), int64), max: graph.output(max, float), maxScore: graph.output(maxScore, float),
+    maxKey: graph.output(graph.squeeze(place, [3]), int64), max: graph.output(max, float), maxProduct: graph.output(maxProduct, float),
     meanScore: graph.output(meanScore, float),
     received: graph.output(received, float), pooled: graph.output(pooled, float),
     moments: graph.output(moments, float), ownPattern: graph.output(ownPattern, float),

@@ -13,8 +13,6 @@ export interface TapOptions {
   readonly keepZ: boolean;
   /** The output with logits [batch, position, vocabulary], if the model has one: its rows at `attnscope.last` are fetched. */
   readonly logits?: string;
-  /** Fill statistics inside the graph; off in tests of taps alone. */
-  readonly statistics?: boolean;
 }
 
 /** Names of outputs of the tapped graph, per site in the order of the plans. */
@@ -108,7 +106,7 @@ function tapSite(context: Context, plan: SitePlan): SiteTaps {
       return { output, as: term.as };
     }),
   };
-  if (probs === undefined || options.statistics === false) return taps;
+  if (probs === undefined) return taps;
   const weights = realRows(context, side, probs);
   const statistics = addStatistics(graph, plan, { probs, weights, rows, producer: context.producer });
   return { ...taps, statistics };
