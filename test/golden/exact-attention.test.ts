@@ -21,14 +21,14 @@ it('says which golden folders wait for their module', () => {
   expect(notBuilt()).not.toContain('exact-attention');
 });
 
-describe.each(goldenCases('exact-attention').map(golden => [golden.name, golden] as const))('%s', (name, { tensors, metadata }) => {
+describe.each(goldenCases('exact-attention').map(golden => [golden.name, golden] as const))('%s', async (name, { tensors, metadata }) => {
   const get = (part: string): { readonly shape: readonly number[]; readonly data: Float64Array } => tensors.get(part)!;
   const q = get('q'), k = get('k'), v = get('v'), [batch, heads, queries, dim] = q.shape, [, kvHeads, keys] = k.shape, valueDim = v.shape[3];
   const softcap = Number(metadata['softcap']), scale = Number(metadata['scale']), windowed = Number(metadata['sliding_window']), causal = metadata['causal'] === 'True';
   const terms = [...(tensors.has('bias') ? [{ shape: get('bias').shape, data: Float32Array.from(get('bias').data), as: 'add' as const }] : []), ...(tensors.has('mask') ? [{ shape: get('mask').shape, data: Float32Array.from(get('mask').data), as: 'keep' as const }] : [])];
   const sink = tensors.has('sink_logits') ? Float32Array.from(get('sink_logits').data) : undefined;
   const rule = { causal, offset: Number(metadata['causal_offset']), window: windowed ? [windowed - 1, -1] as const : null };
-  const { visibility } = measureMask({ site: name, batch, heads, queries, keys, rule, terms, claimed: { causal, window: null, padding: false, additive: false } });
+  const { visibility } = await measureMask({ site: name, batch, heads, queries, keys, rule, terms, claimed: { causal, window: null, padding: false, additive: false } });
   // The golden folder's own tolerances: x12 has logits of 640, x3 twice the rounding.
   const out = name.includes('x12') ? 1e-4 : name.includes('x3') ? 2e-5 : 1e-5, lse = name.includes('x12') ? 1e-3 : name.includes('x3') ? 2e-5 : 1e-5;
 

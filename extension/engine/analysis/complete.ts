@@ -30,7 +30,7 @@ export async function completeCapture({ out }: Pick<Captured, 'out'>, hooks: Hoo
     open.push(writer);
     const manifest = await fill(index, { store, side, writer, tensors }, hooks);
     hooks.progress?.({ phase: 'write' });
-    publish(index, writer, manifest);
+    await publish(index, writer, manifest);
     return { file: out, manifest };
   } finally {
     for (const one of open) one.close();
@@ -41,14 +41,14 @@ export async function completeCapture({ out }: Pick<Captured, 'out'>, hooks: Hoo
 interface Files { readonly store: TensorStore; readonly side: TensorStore; readonly writer: PartWriter; /** The store's own map: what the writer appends is added. */ readonly tensors: Map<string, StoredTensor> }
 
 async function fill(index: CaptureIndex, files: Files, { progress, signal }: Hooks): Promise<Manifest> {
-  const started = performance.now(), { store, side, writer, tensors } = files, masks = maskBook(index, side, writer), between = (): Promise<void> => pause(signal);
+  const started = performance.now(), { store, side, writer, tensors } = files, between = (): Promise<void> => pause(signal), masks = maskBook(index, side, writer, between);
   const seqToSeq = index.sites.some(({ site }) => site.stack === 'decoder');
   const rules: Record<string, MaskRule> = {}, parity: Record<string, Parity> = {}, emptyRows: Record<string, number> = {}, heads: Record<string, HeadStats[]> = {};
   const evenEntropy: Record<string, number[]> = {}, notFinite: Record<string, number> = {}, sites = [];
   for (const [n, capture] of index.sites.entries()) {
     progress?.({ phase: 'statistics', done: n, total: index.sites.length });
     await between();
-    const { name } = capture.site, { view, rule } = masks.view(capture, store);
+    const { name } = capture.site, { view, rule } = await masks.view(capture, store);
     sites.push(view.site);
     rules[name] = rule;
     const statistics = await siteStatistics({ view, capture, index, side, writer, tensors, seqToSeq, between });
@@ -69,16 +69,16 @@ async function fill(index: CaptureIndex, files: Files, { progress, signal }: Hoo
 }
 
 /** Header in front, everything on the disk, then the name. */
-function publish(index: CaptureIndex, writer: PartWriter, manifest: Manifest): void {
+async function publish(index: CaptureIndex, writer: PartWriter, manifest: Manifest): Promise<void> {
   const metadata = { attnscope: JSON.stringify(manifest) }, header = encodeHeader(writer.tensors, metadata, index.headerSpace, index.headerSpace);
   if (header) {
     writer.writeHeader(header);
-    writer.sync();
+    await writer.sync();
     moveInPlace(index.part, index.out);
     return;
   }
   // More heads or tokens than the runner reckoned with: the data moves behind a longer header.
-  writer.sync();
+  await writer.sync();
   const roomy = encodeHeader(writer.tensors, metadata, index.headerSpace)!, wider = captureFiles(index.out).side;
   try {
     rmSync(wider, { force: true });
@@ -86,7 +86,7 @@ function publish(index: CaptureIndex, writer: PartWriter, manifest: Manifest): v
     try {
       copyBehind(index.part, shift, writer.tensors);
       shift.writeHeader(roomy);
-      shift.sync();
+      await shift.sync();
     } finally { shift.close(); }
   } catch (error) { throw writeFailure(wider, error); }
   moveInPlace(wider, index.out);

@@ -10,11 +10,11 @@ import { realRows } from './real-rows.ts';
 
 export interface MaskBook {
   /** The view of a site with its measured rule, and the rule as the manifest has it. */
-  view(capture: SiteCapture, store: TensorStore): { readonly view: SiteView; readonly rule: MaskRule };
+  view(capture: SiteCapture, store: TensorStore): Promise<{ readonly view: SiteView; readonly rule: MaskRule }>;
 }
 
 /** Mask tensors go into `writer` as they are met. */
-export function maskBook(index: CaptureIndex, side: TensorStore, writer: PartWriter): MaskBook {
+export function maskBook(index: CaptureIndex, side: TensorStore, writer: PartWriter, between: () => Promise<void>): MaskBook {
   const measured = new Map<string, MeasuredMask>(), stored = new Map<string, string>(), seqToSeq = index.sites.some(({ site }) => site.stack === 'decoder');
   let serial = 0;
   const keep = (kind: string, dtype: 'U8' | 'F32', shape: readonly number[], data: Uint8Array | Float32Array): string => {
@@ -28,7 +28,7 @@ export function maskBook(index: CaptureIndex, side: TensorStore, writer: PartWri
     return name;
   };
   return {
-    view: (capture, store) => {
+    view: async (capture, store) => {
       const bare = viewSite(store, capture.site), { batch, heads, queries, keys } = bare, sink = capture.sink === undefined ? undefined : side.floats(capture.sink);
       const key = JSON.stringify([capture.masks, capture.rule, batch, heads, queries, keys, capture.site.stack, capture.site.mask]);
       let mask = measured.get(key);
@@ -36,7 +36,7 @@ export function maskBook(index: CaptureIndex, side: TensorStore, writer: PartWri
         const terms = capture.masks.map(({ tensor, as }) => ({ shape: side.info(tensor).shape, data: side.floats(tensor), as }));
         const real = Array.from({ length: batch }, (_, b) => realRows(bare, b, index.input, seqToSeq));
         mask = bare.from === 'qk' || terms.length
-          ? measureMask({ site: capture.site.name, batch, heads, queries, keys, rule: capture.rule, terms, claimed: capture.site.mask, real: (b, i) => real[b][i] === 1 })
+          ? await measureMask({ site: capture.site.name, batch, heads, queries, keys, rule: capture.rule, terms, claimed: capture.site.mask, real: (b, i) => real[b][i] === 1 }, between)
           : { visibility: { batch, heads, queries, keys, rule: capture.rule }, shape: capture.site.mask };
         measured.set(key, mask);
       }

@@ -19,8 +19,9 @@ export interface MaskInput {
 
 export interface MeasuredMask { readonly visibility: Visibility; readonly shape: MaskShape }
 
-/** Throws UserError when a term cannot be broadcast to the site's scores. */
-export function measureMask(input: MaskInput): MeasuredMask {
+/** Throws UserError when a term cannot be broadcast to the site's scores. `between` is awaited every few milliseconds of work. */
+export async function measureMask(input: MaskInput, between: () => Promise<void> = async () => undefined): Promise<MeasuredMask> {
+  const breathe = breather(between);
   const { batch, heads, queries, keys } = input, base = { batch, heads, queries, keys };
   const terms = input.terms.map(term => ({ ...term, dims: broadcastDims(input, term.shape) }));
   if (!terms.length) return { visibility: { ...base, rule: input.rule }, shape: shapeOf({ ...base, rule: input.rule }, input) };
@@ -30,21 +31,33 @@ export function measureMask(input: MaskInput): MeasuredMask {
   dims[3] = keys;
   if (perQuery) dims[2] = queries;
   const ruled: Visibility = { ...base, rule: perQuery ? input.rule : { causal: false, offset: 0, window: null } };
-  const cells = combine(ruled, terms, dims);
-  const exact = fit(cells.visible, dims, input, undefined);
+  const cells = await combine(ruled, terms, dims, breathe);
+  const exact = await fit(cells.visible, dims, input, undefined, breathe);
   let visibility: Visibility = perQuery
     ? { ...base, rule: exact?.rule ?? { causal: false, offset: 0, window: null }, ...keysOf(exact?.keys, dims, batch, keys) }
     : { ...base, rule: input.rule, ...keysOf(cells.visible, dims, batch, keys) };
   const recognised = exact !== undefined || !perQuery;
   const bias = biasOf(cells, dims, recognised);
   if (bias) visibility = { ...visibility, bias };
-  if (!agrees(visibility, perQuery, cells, dims)) throw new Error(`The mask of ${input.site} was not rebuilt exactly.`);
+  if (!await agrees(visibility, perQuery, cells, dims, breathe)) throw new Error(`The mask of ${input.site} was not rebuilt exactly.`);
   let shape = shapeOf(visibility, input);
   if (!recognised && input.real) {
-    const seen = fit(cells.visible, dims, input, input.real);
+    const seen = await fit(cells.visible, dims, input, input.real, breathe);
     if (seen) shape = shapeOf({ ...base, rule: seen.rule, ...keysOf(seen.keys, dims, batch, keys), ...(cells.biased ? { bias } : {}) }, input);
   } else if (!recognised) shape = { ...input.claimed, additive: cells.biased };
   return { visibility, shape };
+}
+
+/** Counts cells that were looked at, and lets others in after every million. */
+type Breathe = (cells: number) => Promise<void> | undefined;
+function breather(between: () => Promise<void>): Breathe {
+  let looked = 0;
+  return cells => {
+    looked += cells;
+    if (looked < 2 ** 20) return undefined;
+    looked = 0;
+    return between();
+  };
 }
 
 interface Cells { /** 1 = visible. */ readonly visible: Uint8Array; readonly added: Float32Array; /** Some visible cell has something added. */ readonly biased: boolean }
@@ -57,7 +70,7 @@ function broadcastDims(input: MaskInput, shape: readonly number[]): readonly [nu
   return dims as never;
 }
 
-function combine(ruled: Visibility, terms: readonly { readonly dims: readonly [number, number, number, number]; readonly data: Float32Array; readonly as: 'add' | 'keep' | 'drop' }[], dims: readonly [number, number, number, number]): Cells {
+async function combine(ruled: Visibility, terms: readonly { readonly dims: readonly [number, number, number, number]; readonly data: Float32Array; readonly as: 'add' | 'keep' | 'drop' }[], dims: readonly [number, number, number, number], breathe: Breathe): Promise<Cells> {
   const [B, H, Q, K] = dims;
   const visible = new Uint8Array(B * H * Q * K), added = new Float32Array(B * H * Q * K);
   let biased = false;
@@ -73,12 +86,13 @@ function combine(ruled: Visibility, terms: readonly { readonly dims: readonly [n
       if (added[j] <= hiddenAt) visible[j] = 0;
       if (visible[j] && added[j] !== 0) biased = true;
     }
+    { const rest = breathe(K); if (rest) await rest; }
   }
   return { visible, added, biased };
 }
 
 /** A rule and visible keys [batch, key] that give exactly these cells, for the rows that `real` admits. */
-function fit(visible: Uint8Array, [B, H, Q, K]: readonly number[], input: MaskInput, real: ((b: number, i: number) => boolean) | undefined): { readonly rule: Visibility['rule']; readonly keys: Uint8Array } | undefined {
+async function fit(visible: Uint8Array, [B, H, Q, K]: readonly number[], input: MaskInput, real: ((b: number, i: number) => boolean) | undefined, breathe: Breathe): Promise<{ readonly rule: Visibility['rule']; readonly keys: Uint8Array } | undefined> {
   for (let b = 0; b < B; b++) for (let h = 1; h < H; h++) for (let n = 0; n < Q * K; n++) if (visible[(b * H + h) * Q * K + n] !== visible[b * H * Q * K + n]) return undefined;
   let most = -Infinity, least = Infinity;
   for (let b = 0; b < B; b++) for (let i = 0; i < Q; i++) {
@@ -88,6 +102,7 @@ function fit(visible: Uint8Array, [B, H, Q, K]: readonly number[], input: MaskIn
     while (first < K && !visible[at + first]) first++;
     while (last >= 0 && !visible[at + last]) last--;
     if (first <= last) { most = Math.max(most, last - i); least = Math.min(least, first - i); }
+    { const rest = breathe(K); if (rest) await rest; }
   }
   const tries: Visibility['rule'][] = [{ causal: false, offset: 0, window: null }];
   if (Number.isFinite(most)) {
@@ -103,18 +118,20 @@ function fit(visible: Uint8Array, [B, H, Q, K]: readonly number[], input: MaskIn
       if (real && !real(b, i)) continue;
       const at = (b * H * Q + i) * K;
       for (let j = lowKey(of, i), high = highKey(of, i); j < high; j++) { reached[b * K + j] = 1; if (visible[at + j]) keys[b * K + j] = 1; }
+      { const rest = breathe(K); if (rest) await rest; }
     }
     for (let n = 0; n < keys.length; n++) if (!reached[n]) keys[n] = 1;
-    if (matches(visible, [B, H, Q, K], of, keys, real)) return { rule, keys };
+    if (await matches(visible, [B, H, Q, K], of, keys, real, breathe)) return { rule, keys };
   }
   return undefined;
 }
 
-function matches(visible: Uint8Array, [B, H, Q, K]: readonly number[], of: Visibility, keys: Uint8Array, real: ((b: number, i: number) => boolean) | undefined): boolean {
+async function matches(visible: Uint8Array, [B, H, Q, K]: readonly number[], of: Visibility, keys: Uint8Array, real: ((b: number, i: number) => boolean) | undefined, breathe: Breathe): Promise<boolean> {
   for (let b = 0; b < B; b++) for (let i = 0; i < Q; i++) {
     if (real && !real(b, i)) continue;
     const at = (b * H * Q + i) * K, low = lowKey(of, i), high = highKey(of, i);
     for (let j = 0; j < K; j++) if (visible[at + j] !== (j >= low && j < high ? keys[b * K + j] : 0)) return false;
+    { const rest = breathe(K); if (rest) await rest; }
   }
   return true;
 }
@@ -162,13 +179,14 @@ function collapse(data: Float32Array, known: Uint8Array, dims: readonly number[]
 }
 
 /** Reads the finished rule back, as every reader will, and compares with the graph on every cell. */
-function agrees(of: Visibility, perQuery: boolean, cells: Cells, [B, H, Q, K]: readonly [number, number, number, number]): boolean {
+async function agrees(of: Visibility, perQuery: boolean, cells: Cells, [B, H, Q, K]: readonly [number, number, number, number], breathe: Breathe): Promise<boolean> {
   const row = new Float32Array(K), whole: Visibility = perQuery ? of : { ...of, rule: { causal: false, offset: 0, window: null } };
   for (let b = 0, at = 0; b < B; b++) for (let h = 0; h < H; h++) for (let i = 0; i < Q; i++, at += K) {
     additiveRow(whole, b, h, i, 0, K, row, 0, -Infinity);
     for (let j = 0; j < K; j++) {
       if (row[j] === -Infinity ? cells.visible[at + j] !== 0 : cells.visible[at + j] !== 1 || row[j] !== cells.added[at + j] && !(Number.isNaN(row[j]) && Number.isNaN(cells.added[at + j]))) return false;
     }
+    { const rest = breathe(K); if (rest) await rest; }
   }
   return true;
 }

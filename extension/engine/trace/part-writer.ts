@@ -1,5 +1,6 @@
 /** Writes the two data files of a capture: tensors one behind the other, header space kept free at the start. */
-import { closeSync, existsSync, fsyncSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, fsync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { promisify } from 'node:util';
 import { UserError } from '../../contract/errors.ts';
 import type { Dtype } from '../../contract/trace.ts';
 import { byteLength } from './safetensors.ts';
@@ -75,8 +76,8 @@ export class PartWriter {
   /** Writes the header into the space kept for it. */
   writeHeader(header: Uint8Array): void { this.#write(header, 0, () => undefined); }
 
-  /** Flushes to the disk. */
-  sync(): void { try { fsyncSync(this.#fd); } catch (error) { throw writeFailure(this.path, error); } }
+  /** Flushes to the disk; may take seconds, during which this process does other things. */
+  async sync(): Promise<void> { try { await promisify(fsync)(this.#fd); } catch (error) { throw writeFailure(this.path, error); } }
   close(): void {
     if (this.#fd >= 0) closeSync(this.#fd);
     this.#fd = -1;
