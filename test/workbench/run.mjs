@@ -1,0 +1,110 @@
+/** Runs everything that needs a workbench, from the packed VSIX: what it carries, the API suites, the walk. */
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { openBrowser } from '../bed/browser.mjs';
+import { ensureCodeServer, startCodeServer } from '../bed/code-server.mjs';
+import { copyDemo } from '../bed/demo.mjs';
+import { results, root, run, say } from '../bed/run.mjs';
+import { ensureSystem, swiftshader } from '../bed/system.mjs';
+import { packVsix } from '../bed/vsix.mjs';
+import { openWorkbench } from '../bed/workbench.mjs';
+import { packageCases } from './package.mjs';
+import { packSuite } from './suite-extension.mjs';
+import { walkCases } from './walk/walk.mjs';
+
+const suiteTimeoutMs = 300_000;
+/** The Node that runs this: the tests ask that the engine runs on it too, since it is another than code-server's. */
+const otherNode = { ATTNSCOPE_OTHER_NODE: process.execPath, ATTNSCOPE_OTHER_NODE_VERSION: process.versions.node };
+
+/** Outcomes of all workbench suites; `env` goes to code-server and so to the engine. `only` picks among package, api, restricted, walk. */
+export async function testWorkbench(env, only = ['package', 'api', 'restricted', 'walk'], build = false) {
+  const vsix = await packVsix({ build });
+  const suite = only.includes('api') || only.includes('restricted') ? await packSuite() : undefined;
+  // Outside of the checkout: inside, Node would find our node_modules on the way up, and hide what the package lacks.
+  const place = mkdtempSync(join(tmpdir(), 'attnscope-'));
+  mkdirSync(results, { recursive: true });
+  const outcomes = [];
+  try {
+    if (only.includes('package') || only.includes('walk')) outcomes.push(...await inWorkbench({ place, name: 'walk', vsix: [vsix], env }, async (server, page, lines) => {
+      const found = [];
+      const installed = join(server.extensions, readdirSync(server.extensions).find(name => name.startsWith('attnscope.attnscope-')));
+      if (only.includes('package')) found.push(...await outcomesOf('package', packageCases(vsix, installed)));
+      if (only.includes('walk')) found.push(...await outcomesOf('walk', walkCases({ server, page, lines }), page));
+      return found;
+    }));
+    for (const scenario of ['api', 'restricted'].filter(name => only.includes(name))) {
+      const file = join(place, `${scenario}.json`);
+      outcomes.push(...await inWorkbench({ place, name: scenario, vsix: [vsix, suite], trusted: scenario !== 'restricted', env: { ...env, ...otherNode, ATTNSCOPE_SCENARIO: scenario, ATTNSCOPE_OUTCOMES: file } }, async (server, page) => {
+        if (scenario === 'restricted') await keptTrace(server.workspace);
+        await openWorkbench(page, server.url);
+        return suiteOutcomes(scenario, file, page);
+      }));
+    }
+  } finally {
+    rmSync(place, { recursive: true, force: true, maxRetries: 5, retryDelay: 500 });
+  }
+  for (const { suite: of, name, ok, ms } of outcomes) say(`${ok ? '✓' : '✗'} ${of}: ${name} (${(ms / 1000).toFixed(1)} s)`);
+  return outcomes;
+}
+
+/** One workbench on a copy of the demo, with one page open; what the page and the server printed is kept in test-results. */
+async function inWorkbench({ place, name, vsix, trusted = true, env }, work) {
+  const home = join(place, name);
+  const start = Date.now();
+  let server;
+  let browser;
+  const lines = [];
+  try {
+    server = await startCodeServer({ workspace: copyDemo(join(home, 'demo')), home, vsix, trusted, env });
+    const opened = await openBrowser({ console: line => lines.push(line) });
+    browser = opened.browser;
+    return await work({ ...server, workspace: join(home, 'demo') }, opened.page, lines);
+  } catch (error) {
+    return [{ suite: name, name: 'the workbench itself', ok: false, why: error.stack, ms: Date.now() - start }];
+  } finally {
+    await browser?.close();
+    await server?.stop();
+  }
+}
+
+/** Runs [name, work] pairs; later steps of a walk stand on earlier ones, so they are tried all the same and fail by themselves. */
+async function outcomesOf(suite, cases, page) {
+  const outcomes = [];
+  for (const [name, work] of cases) {
+    const start = Date.now();
+    try {
+      await work();
+      outcomes.push({ suite, name, ok: true, ms: Date.now() - start });
+    } catch (error) {
+      outcomes.push({ suite, name, ok: false, why: error.stack, ms: Date.now() - start });
+      await page?.screenshot({ path: join(results, `failed-${name.replaceAll(/\W+/g, '-').slice(0, 60)}.png`) }).catch(() => undefined);
+    }
+  }
+  return outcomes;
+}
+
+/** A trace that somebody left in the workspace. */
+async function keptTrace(workspace) {
+  await run(process.execPath, [join(root, 'dist/attnscope.js'), 'trace', join(workspace, 'storyteller/model.onnx'), '--prompt', 'Anna gave the lantern to Boris.', '--out', join(workspace, 'kept.attntrace')]);
+}
+
+async function suiteOutcomes(scenario, file, page) {
+  for (const end = Date.now() + suiteTimeoutMs; Date.now() < end;) {
+    if (existsSync(file)) return JSON.parse(readFileSync(file, 'utf8'));
+    await page.waitForTimeout(300);
+  }
+  await page.screenshot({ path: join(results, `failed-${scenario}.png`) });
+  return [{ suite: scenario, name: 'the suite itself', ok: false, why: `no outcomes after ${suiteTimeoutMs / 1000} s`, ms: suiteTimeoutMs }];
+}
+
+// By itself, `node test/workbench/run.mjs walk api` packs what is built and runs the named parts.
+if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  await ensureSystem();
+  await ensureCodeServer();
+  const named = process.argv.slice(2);
+  const outcomes = await testWorkbench({ VK_ICD_FILENAMES: swiftshader }, named.length > 0 ? named : undefined);
+  for (const { name, why } of outcomes.filter(outcome => !outcome.ok)) say(`${name}: ${why}`);
+  process.exitCode = outcomes.every(outcome => outcome.ok) ? 0 : 1;
+}
