@@ -1,0 +1,89 @@
+/** Serves the built panel in a plain page that stands in for VS Code: its colours, its policy, and a host that answers from a real trace. */
+import { readFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import { join, resolve } from 'node:path';
+import type { PanelApi, TracePanelState } from '../../extension/contract/api.ts';
+import { toWire } from '../../extension/contract/errors.ts';
+import { OpenTraces } from '../../extension/engine/analysis/open-traces.ts';
+import { checkHead, computeTile, headRows, thumbnailsOf } from '../../extension/engine/analysis/tile.ts';
+import { panelPage } from '../../extension/host/panel-page.ts';
+
+export const themes = {
+  dark: { kind: 'vscode-dark', foreground: '#cccccc', background: '#1f1f1f', description: '#9d9d9d', hover: '#2a2d2e', widget: '#202020', border: '#454545', input: '#313131', badge: '#616161', badgeText: '#f8f8f8', button: '#0078d4', secondary: '#313131', link: '#4daafc', error: '#f85149', warning: '#352a05', focus: '#0078d4' },
+  light: { kind: 'vscode-light', foreground: '#3b3b3b', background: '#ffffff', description: '#6b6b6b', hover: '#f2f2f2', widget: '#f8f8f8', border: '#c8c8c8', input: '#ffffff', badge: '#cccccc', badgeText: '#3b3b3b', button: '#005fb8', secondary: '#e5e5e5', link: '#005fb8', error: '#c72e0f', warning: '#f6f5d2', focus: '#005fb8' },
+} as const;
+export type Theme = keyof typeof themes;
+
+const root = resolve(import.meta.dirname, '../..'), nonce = 'gallery';
+
+/** `calls` collects what the panel asked of the host. */
+export interface Gallery { readonly url: (theme: Theme) => string; readonly calls: string[]; setStale(sentence: string | undefined): void; close(): void }
+
+export async function openGallery(traceFile: string): Promise<Gallery> {
+  const traces = new OpenTraces(), open = traces.open(traceFile), calls: string[] = [];
+  let stale: string | undefined;
+  const api: { readonly [K in keyof PanelApi]: (request: Parameters<PanelApi[K]>[0]) => unknown } = {
+    state: (): TracePanelState => ({ open, ...(stale ? { stale } : {}), sources: Object.fromEntries(open.manifest.sites.map(site => [site.name, 'model.py:102'])) }),
+    tile: request => {
+      const view = traces.view(request.trace, request.site);
+      checkHead(view, request.batch, request.head);
+      return computeTile({ ...request, view, prepared: { ...traces.prepared(request), of: request.of }, between: async () => undefined });
+    },
+    thumbnails: ({ trace, site }) => thumbnailsOf(traces.view(trace, site)),
+    rows: ({ trace, site, batch, head }) => headRows(traces.view(trace, site), batch, head),
+    revealSource: () => undefined, retrace: () => undefined, restartEngine: () => undefined, saveImage: () => undefined,
+  };
+  const server = createServer((request, response) => {
+    const path = request.url ?? '/', send = (type: string, body: string | Buffer): void => { response.setHeader('content-type', type); response.end(body); };
+    if (path.startsWith('/call')) {
+      let body = '';
+      request.on('data', chunk => { body += String(chunk); });
+      request.on('end', () => {
+        const { method, request: asked } = JSON.parse(body) as { method: keyof PanelApi; request: never };
+        calls.push(method);
+        void (async () => { try { return { ok: await api[method](asked) }; } catch (error) { return { error: toWire(error) }; } })()
+          .then(answer => send('application/json', JSON.stringify(answer, (_, value: unknown) => (value instanceof Float32Array || value instanceof Int32Array ? { type: value.constructor.name, base64: Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64') } : value))));
+      });
+    } else if (path === '/webview.js') send('text/javascript', readFileSync(join(root, 'dist/webview.js')));
+    else if (path === '/webview.css') send('text/css', readFileSync(join(root, 'dist/webview.css')));
+    else if (path === '/host.js') send('text/javascript', hostScript);
+    else send('text/html', page(path.slice(1) === 'light' ? 'light' : 'dark'));
+  });
+  await new Promise<void>(done => server.listen(0, '127.0.0.1', done));
+  return { url: theme => `http://127.0.0.1:${port(server)}/${theme}`, calls, setStale: sentence => { stale = sentence; }, close: () => { server.close(); server.closeAllConnections(); traces.close(open.trace); } };
+}
+
+function port(server: Server): number { return (server.address() as { port: number }).port; }
+
+/** The host's own page, with the theme's colours as VS Code gives them (an inline style with its nonce) and our stand-in for its API. */
+function page(theme: Theme): string {
+  const c = themes[theme], variables: Readonly<Record<string, string>> = {
+    'foreground': c.foreground, 'editor-background': c.background, 'descriptionForeground': c.description, 'list-hoverBackground': c.hover, 'editorHoverWidget-background': c.widget, 'editorHoverWidget-foreground': c.foreground,
+    'editorHoverWidget-border': c.border, 'widget-border': c.border, 'panel-border': c.border, 'input-background': c.input, 'input-foreground': c.foreground, 'dropdown-background': c.input, 'dropdown-foreground': c.foreground, 'dropdown-border': c.border,
+    'badge-background': c.badge, 'badge-foreground': c.badgeText, 'button-background': c.button, 'button-foreground': '#ffffff', 'button-secondaryBackground': c.secondary, 'button-secondaryForeground': c.foreground, 'textLink-foreground': c.link,
+    'errorForeground': c.error, 'inputValidation-warningBackground': c.warning, 'inputValidation-warningBorder': '#b89500', 'inputValidation-errorBackground': c.widget, 'focusBorder': c.focus, 'font-family': 'DejaVu Sans, sans-serif', 'font-size': '13px', 'editor-font-family': 'DejaVu Sans Mono, monospace',
+    'charts-blue': theme === 'dark' ? '#3794ff' : '#1a85ff', 'charts-yellow': theme === 'dark' ? '#cca700' : '#9a6700', 'charts-red': c.error, 'testing-iconPassed': theme === 'dark' ? '#73c991' : '#388a34',
+  };
+  const css = `:root { ${Object.entries(variables).map(([name, value]) => `--vscode-${name}: ${value};`).join(' ')} }`;
+  return panelPage({ script: '/webview.js', style: '/webview.css', source: "'self'", nonce, title: 'Gallery' })
+    .replace("default-src 'none'", "default-src 'none'; connect-src 'self'")
+    .replace('</head>', `<style nonce="${nonce}">${css}</style><script nonce="${nonce}" src="/host.js"></script></head>`)
+    .replace('<body>', `<body class="${c.kind}" data-vscode-theme-kind="${c.kind}">`);
+}
+
+const hostScript = `
+let kept = JSON.parse(sessionStorage.getItem('kept') ?? 'null');
+window.violations = [];
+document.addEventListener('securitypolicyviolation', event => window.violations.push(event.violatedDirective + ' ' + event.blockedURI));
+const revive = value => value && value.base64 ? new ({ Float32Array, Int32Array })[value.type](Uint8Array.from(atob(value.base64), c => c.charCodeAt(0)).buffer) : value;
+window.acquireVsCodeApi = () => ({
+  getState: () => kept, setState: state => { kept = state; sessionStorage.setItem('kept', JSON.stringify(state)); },
+  postMessage: ({ message }) => {
+    if (!('call' in message)) return;
+    const say = reply => window.postMessage({ to: 'panel', message: reply }, '*');
+    fetch('/call', { method: 'POST', body: JSON.stringify(message, (_, value) => value instanceof Uint8Array ? value.length : value) }).then(r => r.text()).then(text => {
+      const answer = JSON.parse(text, (_, value) => revive(value));
+      say(answer.error ? { err: message.call, error: answer.error } : { ok: message.call, value: answer.ok });
+    });
+  },
+});`;
