@@ -12,8 +12,11 @@ export interface StatisticsWriting {
   readonly side: PartWriter;
 }
 
-/** Writes stats.* into the part and the moments into the side file. */
-export function writeStatistics({ name, taps, fetched, part, side }: StatisticsWriting): { readonly heads: number; readonly moments: string } {
+/**
+ * Writes stats.* into the part and the moments into the side file. Undefined, and nothing written, where a hidden score turned out to be
+ * −inf against what the graph's constants say: then they are computed from q and k.
+ */
+export function writeStatistics({ name, taps, fetched, part, side }: StatisticsWriting): { readonly heads: number; readonly moments: string } | undefined {
   const max = fetched.take(taps.max), dims = max.dims;
   if (dims.length !== 3) throw new UserError(`The probabilities of ${name} have ${dims.length + 1} axes; 4 were expected.`, 'Report this model.');
   const largest = max.data as Float32Array, places = fetched.take(taps.maxKey).data as BigInt64Array;
@@ -23,6 +26,7 @@ export function writeStatistics({ name, taps, fetched, part, side }: StatisticsW
   for (let i = 0; i < count; i++) {
     const p = largest[i];
     if (!(p > 0)) { lse[i] = -Infinity; maxKey[i] = -1; largest[i] = 0; continue; }
+    if (Number.isNaN(means[i])) return undefined;
     lse[i] = products[i] / p - Math.log(p);
     // Rounding may leave a one-hot row a hair below zero.
     entropy[i] = Math.max(0, products[i] / p - Math.log(p) - means[i]);

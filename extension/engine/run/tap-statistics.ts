@@ -1,5 +1,5 @@
 /** Statistics inside the graph, beside each visible softmax: a few passes over the probabilities and nothing of their size written. */
-import { dataType, type Node } from '../onnx/model.ts';
+import { dataType, type GraphView } from '../onnx/model.ts';
 import type { SitePlan } from '../sites/site-plan.ts';
 import type { TapGraph } from './tap-graph.ts';
 import { asMatrix } from './tap-layout.ts';
@@ -30,7 +30,7 @@ interface Around {
   readonly weights: string;
   /** int64 [n] */
   readonly rows: string;
-  readonly producer: (value: string) => Node | undefined;
+  readonly view: GraphView;
 }
 
 /**
@@ -40,7 +40,6 @@ interface Around {
 export function addStatistics(graph: TapGraph, plan: SitePlan, around: Around): StatisticsTaps {
   const { probs, weights, rows } = around, softmax = plan.softmax!;
   const shape = graph.shape(probs), dim = (axis: number): string => graph.slice(shape, 0, axis, axis + 1);
-  const scores = finiteScores(graph, plan, around.producer);
   // For any key that is seen, lse = score − ln probability: so one pass for the largest and its place serves three statistics.
   const place = graph.node('ArgMax', [probs], { axis: 3, keepdims: 1 });
   const max = graph.squeeze(graph.node('GatherElements', [probs, place], { axis: 3 }), [3]);
@@ -49,8 +48,9 @@ export function addStatistics(graph: TapGraph, plan: SitePlan, around: Around): 
   const wide = graph.node('MatMul', [probs, keyColumns(graph, dim(3))]);
   const moments = graph.slice(wide, 3, bins, bins + 2);
   const pooled = graph.node('MatMul', [rowBins(graph, weights, dim(2)), graph.slice(wide, 3, 0, bins)]);
-  // This is the last that reads the scores, so that the product takes their place in memory.
-  const product = graph.node('Mul', [probs, scores.cut ? graph.node('Max', [scores.value, graph.floats(-1e30)]) : scores.value]);
+  // 0 · −inf is no number. Both nodes are the last readers of what they read, so that they work in place.
+  const scores = graph.cast(asMatrix(graph, softmax.scores, softmax.layout, plan.site.heads), float);
+  const product = graph.node('Mul', [probs, staysFinite(plan, around.view) ? scores : graph.node('Max', [scores, graph.floats(-1e30)])]);
   const meanScore = graph.reduceSum(product, [3], 0), maxProduct = graph.squeeze(graph.node('GatherElements', [product, place], { axis: 3 }), [3]);
   const ownPattern = graph.node('Gather', [probs, rows], { axis: 2 });
   const last = plan.out?.value ?? softmax.probs;
@@ -84,20 +84,17 @@ function rowBins(graph: TapGraph, weights: string, queries: string): string {
   return graph.node('Div', [weighted, graph.node('Max', [graph.reduceSum(weighted, [3], 1), graph.floats(1)])]);
 }
 
-/**
- * Scores that are finite also where a cell is hidden, because 0 · −inf is no number. Where a mask is all that is added, they are those
- * before the mask: visible cells have the same ones, hidden cells no probability. Otherwise −inf is cut off, one more pass.
- */
-function finiteScores(graph: TapGraph, plan: SitePlan, producer: (value: string) => Node | undefined): { readonly value: string; readonly cut: boolean } {
-  const { masks, site } = plan, softmax = plan.softmax!;
-  const unmasked = masks.length === 1 && !site.mask.additive ? beforeMask(producer, softmax.scores, masks[0].value) : undefined;
-  const value = graph.cast(asMatrix(graph, unmasked ?? softmax.scores, softmax.layout, site.heads), float);
-  return { value, cut: masks.length > 0 && unmasked === undefined };
-}
-
-/** The other operand where `scores` is a sum with `mask`. */
-function beforeMask(producer: (value: string) => Node | undefined, scores: string, mask: string): string | undefined {
-  const node = producer(scores);
-  if (node?.op !== 'Add' || node.domain !== '' || !node.inputs.includes(mask)) return undefined;
-  return node.inputs.find(input => input !== mask);
+/** Whether the scores are known to be finite where a cell is hidden: no −inf among the numbers that the masks are made of. */
+function staysFinite(plan: SitePlan, view: GraphView): boolean {
+  const seen = new Set<string>();
+  const finite = (value: string, depth: number): boolean => {
+    if (value === '' || seen.has(value)) return true;
+    seen.add(value);
+    const constant = view.constant(value);
+    if (constant) return constant.data.every(number => number > -Infinity);
+    const node = view.producer(value);
+    if (!node) return !view.graph.initializers.has(value);
+    return depth < 100 && node.attributes.get('value')?.tensor === undefined && node.inputs.every(input => finite(input, depth + 1));
+  };
+  return plan.masks.every(({ value, as }) => as === 'add' && finite(value, 0));
 }

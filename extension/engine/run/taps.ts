@@ -1,5 +1,5 @@
 /** Pure graph editing: what is added to a model so that one run shows q, k, v, masks and statistics of every attention site. */
-import { dataType, type Edits, type GraphView, type Model, type Node } from '../onnx/model.ts';
+import { dataType, type Edits, type GraphView, type Model } from '../onnx/model.ts';
 import type { Operand, SitePlan } from '../sites/site-plan.ts';
 import { UserError } from '../../contract/errors.ts';
 import { sameValues } from './same-values.ts';
@@ -51,8 +51,7 @@ export function planTaps(model: Model, view: GraphView, plans: readonly SitePlan
   const opset = model.opsets.get('') ?? model.opsets.get('ai.onnx') ?? 1;
   if (opset < 11) throw new UserError(`The model uses operator set ${opset}; tracing needs 11 or newer.`, 'Convert it with onnx.version_converter, or export it again.');
   const graph = new TapGraph(opset), masks = new Map<string, string>(), canon = sameValues(view), sides = new Set<string>();
-  const producer = (value: string): Node | undefined => view.producer(value);
-  const sites = plans.map(plan => tapSite({ graph, masks, canon, sides, options, producer }, plan));
+  const sites = plans.map(plan => tapSite({ graph, masks, canon, sides, options, view }, plan));
   let lastLogits: string | undefined;
   if (options.logits !== undefined) {
     const value = options.logits, shape = graph.shape(value), positions = graph.slice(shape, 0, 1, 2);
@@ -64,7 +63,7 @@ export function planTaps(model: Model, view: GraphView, plans: readonly SitePlan
   return { edits: graph.edits(), sites, ...(lastLogits ? { lastLogits } : {}), feeds: { real: [...sides], last: lastLogits !== undefined } };
 }
 
-interface Context { readonly graph: TapGraph; readonly masks: Map<string, string>; readonly canon: (value: string) => number; readonly sides: Set<string>; readonly options: TapOptions; readonly producer: (value: string) => Node | undefined }
+interface Context { readonly graph: TapGraph; readonly masks: Map<string, string>; readonly canon: (value: string) => number; readonly sides: Set<string>; readonly options: TapOptions; readonly view: GraphView }
 
 /** The tokens that a site's queries are: of the decoder, of the (only or first) text side, or no tokens at all. */
 export function querySide(plan: SitePlan): 'decoder' | 'text' | undefined {
@@ -108,7 +107,7 @@ function tapSite(context: Context, plan: SitePlan): SiteTaps {
   };
   if (probs === undefined) return taps;
   const weights = realRows(context, side, probs);
-  const statistics = addStatistics(graph, plan, { probs, weights, rows, producer: context.producer });
+  const statistics = addStatistics(graph, plan, { probs, weights, rows, view: context.view });
   return { ...taps, statistics };
 }
 
