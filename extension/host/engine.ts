@@ -45,11 +45,11 @@ export function createEngine(context: vscode.ExtensionContext, log: vscode.LogOu
     trace: async (request, { signal, onProgress }) => {
       const using = engine;
       const captured = await using.capture(request, { signal, onProgress });
-      const analysis = await using.analysis();
       try {
-        return await analysis.complete(captured, { signal, onProgress: progress => onProgress(progress as Progress) });
+        return await (await using.analysis()).complete(captured, { signal, onProgress: progress => onProgress(progress as Progress) });
       } catch (error) {
-        await analysis.discard({ out: request.out }).catch((failure: unknown) => log.warn(String(failure)));
+        // The analysis process that was completing it may be the one that died: its successor cleans up.
+        await using.analysis().then(analysis => analysis.discard({ out: request.out })).catch((failure: unknown) => log.warn(String(failure)));
         throw signal.aborted ? new Cancelled() : error;
       }
     },

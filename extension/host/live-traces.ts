@@ -29,7 +29,7 @@ export function createLiveTraces(session: Session, openTraces: OpenTraces, log: 
   const touched = (): void => { clearTimeout(waiting); waiting = setTimeout(() => changed.fire(), 300); };
   const watch = (path: string): void => {
     if (watchers.has(path)) return;
-    const watcher = vscode.workspace.createFileSystemWatcher(new vscode.RelativePattern(vscode.Uri.file(dirname(path)), basename(path)));
+    const watcher = vscode.workspace.createFileSystemWatcher(new vscode.RelativePattern(vscode.Uri.file(dirname(path)), basename(path).replace(/[*?{}[\]]/g, '?')));
     watcher.onDidChange(touched);
     watcher.onDidCreate(touched);
     watcher.onDidDelete(touched);

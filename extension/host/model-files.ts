@@ -23,6 +23,15 @@ export function traceName(model: string, at: Date): string {
   return `${name}-${at.getFullYear()}${two(at.getMonth() + 1)}${two(at.getDate())}-${two(at.getHours())}${two(at.getMinutes())}${two(at.getSeconds())}.attntrace`;
 }
 
+/** A path in `folder` where nothing is yet: two traces of one second get two names. */
+export function unusedTraceFile(folder: string, model: string, at: Date): string {
+  const name = traceName(model, at);
+  for (let n = 1; ; n++) {
+    const file = join(folder, n === 1 ? name : name.replace(/\.attntrace$/, `-${n}.attntrace`));
+    if (!existsSync(file)) return file;
+  }
+}
+
 /** Folders up and down from one to the other. */
 function steps(from: string, to: string): number {
   const way = relative(from, to);

@@ -45,6 +45,13 @@ export function promptOf(input: TraceInput): Prompt | undefined {
   return input.ids.length === 1 && input.ids[0].length > 0 ? { kind: 'ids', ids: input.ids[0] } : undefined;
 }
 
+/** For prompts from memory and from other extensions. */
+export function isPrompt(value: unknown): value is Prompt {
+  if (typeof value !== 'object' || value === null || !('kind' in value)) return false;
+  const { kind, text, file, ids } = value as Readonly<Record<string, unknown>>;
+  return (kind === 'text' && typeof text === 'string') || (kind === 'tensors' && typeof file === 'string') || (kind === 'ids' && Array.isArray(ids) && ids.every(id => typeof id === 'number'));
+}
+
 export function shorten(text: string, length: number): string {
   const letters = [...text.slice(0, 2 * length + 2)];
   return letters.length <= length && text.length <= 2 * length + 2 ? text : `${letters.slice(0, length - 1).join('')}…`;

@@ -1,6 +1,6 @@
 /** What is remembered between sessions of one workspace: latest traces, chosen models, prompts. Owner of all of it. */
 import type { Prompt } from '../contract/api.ts';
-import { typedAs } from './prompts.ts';
+import { isPrompt, typedAs } from './prompts.ts';
 
 /** The part of VS Code's Memento that is needed; `workspaceState` is one. */
 export interface Memory {
@@ -94,9 +94,3 @@ function read(value: unknown): Stored {
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> { return typeof value === 'object' && value !== null; }
-
-function isPrompt(value: unknown): value is Prompt {
-  if (!isRecord(value)) return false;
-  return (value.kind === 'text' && typeof value.text === 'string') || (value.kind === 'tensors' && typeof value.file === 'string')
-    || (value.kind === 'ids' && Array.isArray(value.ids) && value.ids.every(id => typeof id === 'number'));
-}

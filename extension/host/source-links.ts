@@ -18,9 +18,15 @@ export interface SourceLinks {
 }
 
 export function createSourceLinks(sources: PythonSources, traces: LiveTraces): SourceLinks {
+  // Lenses and hovers ask again and again: as long as neither the Python nor the trace changed, the answer is the same.
+  const known = new WeakMap<ModuleIndex, WeakMap<readonly Site[], readonly SiteLink[]>>();
   const links = async (sites: readonly Site[], modelFile: string): Promise<readonly SiteLink[]> => {
     const { documents, index } = await sources.all();
-    return linkSites({ sites, modelFile }, documents, index);
+    let ofIndex = known.get(index);
+    if (!ofIndex) known.set(index, ofIndex = new WeakMap());
+    let found = ofIndex.get(sites);
+    if (!found) ofIndex.set(sites, found = linkSites({ sites, modelFile }, documents, index));
+    return found;
   };
   const touches = (link: SiteLink, path: string): boolean => link.path === path || link.forward?.path === path || link.steps.some(step => [...step.assigns, ...step.calls].some(place => place.path === path));
   return {

@@ -7,6 +7,7 @@ import type { AnalysisApi, OpenTrace, PanelApi, PanelEvents, TracePanelState } f
 import { PeerGone } from '../contract/errors.ts';
 import { connect, serve, type Client, type Port } from '../contract/rpc.ts';
 import type { LiveTraces } from './live-traces.ts';
+import { traceEditor } from './manifest/contributions.ts';
 import type { OpenTraces, TraceLease } from './open-traces.ts';
 import { panelPage } from './panel-page.ts';
 import { promptOf } from './prompts.ts';
@@ -17,8 +18,8 @@ import type { Tracing } from './tracing.ts';
 export interface HeadPlace { readonly site: string; readonly head: number; readonly batch: number }
 
 export interface TraceEditor extends vscode.CustomReadonlyEditorProvider<TraceDocument> {
-  /** Shows one head of a trace file, in its editor when it is open. */
-  reveal(file: string, place: HeadPlace): void;
+  /** Brings the editor of a trace file to the front, or opens one, and shows the head there. */
+  reveal(file: string, place: HeadPlace): Promise<void>;
   /** Analysis is gone for this reason; undefined: there is a new one. */
   engineLost(reason: string | undefined): void;
   /** Traces the model of `file` again on the same prompt. Returns the new trace. */
@@ -28,13 +29,13 @@ export interface TraceEditor extends vscode.CustomReadonlyEditorProvider<TraceDo
 }
 interface TraceDocument extends vscode.CustomDocument { readonly lease: TraceLease }
 /** `lost`: why the engine that this panel talked to is gone. */
-interface Panel { readonly events: Client<PanelEvents>; readonly file: string; lost: string | undefined }
+interface Panel { readonly view: vscode.WebviewPanel; readonly events: Client<PanelEvents>; readonly file: string; lost: string | undefined }
 interface Around { readonly context: vscode.ExtensionContext; readonly analysis: () => Promise<Client<AnalysisApi>>; readonly restart: () => Promise<void>; readonly openTraces: OpenTraces; readonly traces: LiveTraces; readonly links: SourceLinks; readonly session: Session; readonly tracing: Tracing }
 
 export function createTraceEditor(around: Around): TraceEditor {
   const { context, analysis, openTraces, traces, links, session, tracing } = around, panels = new Set<Panel>(), toReveal = new Map<string, HeadPlace>(), dist = vscode.Uri.joinPath(context.extensionUri, 'dist');
   let active: string | undefined;
-  const tellAll = (): void => { for (const panel of panels) void panel.events.changed({}); };
+  const tellAll = (): void => { for (const panel of panels) tell(panel.events.changed({})); };
   context.subscriptions.push(traces.onDidChange(tellAll));
 
   const again = async (file: string): Promise<string | undefined> => {
@@ -59,10 +60,13 @@ export function createTraceEditor(around: Around): TraceEditor {
     get active() { return active; },
     again,
     openCustomDocument: uri => { const lease = openTraces.lease(uri.fsPath); return { uri, lease, dispose: () => lease.dispose() }; },
-    reveal: (file, place) => {
-      const shown = [...panels].filter(panel => panel.file === file);
-      if (shown.length) for (const panel of shown) void panel.events.reveal(place);
-      else toReveal.set(file, place);
+    reveal: async (file, place) => {
+      const shown = [...panels].filter(panel => panel.file === file), visible = shown.find(panel => panel.view.visible);
+      if (visible) { visible.view.reveal(); tell(visible.events.reveal(place)); return; }
+      // A hidden panel has no page: the next one asks for its state and is told.
+      toReveal.set(file, place);
+      if (shown.length) shown[0].view.reveal();
+      else await vscode.commands.executeCommand('vscode.openWith', vscode.Uri.file(file), traceEditor, { preview: false });
     },
     engineLost: reason => {
       for (const panel of panels) panel.lost = reason;
@@ -80,7 +84,7 @@ export function createTraceEditor(around: Around): TraceEditor {
         closed: new Promise(resolve => { closed = resolve; }),
       };
       webview.onDidReceiveMessage((envelope: { to?: unknown; message?: unknown } | undefined) => { if (envelope?.to === 'host') for (const on of listeners) on(envelope.message); });
-      const mine: Panel = { events: connect<PanelEvents>(port), file, lost: undefined };
+      const mine: Panel = { view: panel, events: connect<PanelEvents>(port), file, lost: undefined };
       panels.add(mine);
       const forward = <K extends 'tile' | 'thumbnails' | 'rows'>(name: K) => async (request: Parameters<AnalysisApi[K]>[0], { signal }: { signal: AbortSignal }) => {
         if (mine.lost !== undefined) throw new PeerGone(mine.lost);
@@ -103,6 +107,9 @@ export function createTraceEditor(around: Around): TraceEditor {
     },
   };
 }
+
+/** A page that is hidden or closed does not answer; nothing depends on it. */
+function tell(call: Promise<unknown>): void { call.catch(() => undefined); }
 
 async function revealSource(open: OpenTrace, site: string, links: SourceLinks): Promise<void> {
   const link = (await links.linksOf(open.manifest.sites, basename(open.manifest.model.path))).find(one => one.site === site);

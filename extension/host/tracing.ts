@@ -9,7 +9,7 @@ import { askModel, askPrompt } from './asking.ts';
 import type { HostEngine } from './engine.ts';
 import { showFailure } from './failures.ts';
 import { traceEditor } from './manifest/contributions.ts';
-import { hasTokenizer, traceName } from './model-files.ts';
+import { hasTokenizer, unusedTraceFile } from './model-files.ts';
 import { progressText, seconds } from './progress-text.ts';
 import { promptTitle, readPrompt } from './prompts.ts';
 import { setting } from './read-setting.ts';
@@ -39,9 +39,11 @@ export function createTracing(context: vscode.ExtensionContext, engine: HostEngi
   let running: { readonly model: string; readonly cancel: AbortController } | undefined;
   const status = createStatus(() => running?.cancel.abort());
 
+  const refuseSecond = (): void => { if (running) throw new UserError(`AttnScope is already tracing ${basename(running.model)}.`, 'Wait for it, or cancel it in its notification or in the status bar.'); };
   const run = async (model: string, prompt: Prompt): Promise<string> => {
-    const folder = await traceFolder(context);
-    const out = join(folder, traceName(model, new Date()));
+    const out = unusedTraceFile(await traceFolder(context), model, new Date());
+    // Another one may have been started while this one was asking.
+    refuseSecond();
     const cancel = new AbortController();
     running = { model, cancel };
     const started = Date.now();
@@ -72,7 +74,7 @@ export function createTracing(context: vscode.ExtensionContext, engine: HostEngi
     trace: async args => {
       try {
         if (!await trusted()) return undefined;
-        if (running) throw new UserError(`AttnScope is already tracing ${basename(running.model)}.`, 'Wait for it, or cancel it in its notification or in the status bar.');
+        refuseSecond();
         const near = args.source ? vscode.Uri.parse(args.source.uri).fsPath : vscode.window.activeTextEditor?.document.uri.fsPath;
         const chosen = session.chosen(args.source);
         const remembered = chosen.model !== undefined && existsSync(chosen.model) ? chosen.model : undefined;
@@ -80,8 +82,13 @@ export function createTracing(context: vscode.ExtensionContext, engine: HostEngi
         if (model === undefined) return undefined;
         const prompt = await promptFor(model, args, chosen.prompt, session);
         if (prompt === undefined) return undefined;
+        let file: string;
+        try { file = await run(model, prompt); } catch (error) {
+          // What the engine refused is asked for anew the next time; what was cancelled, or lost with a process, is not.
+          if (!(error instanceof UserError)) session.choose(args.source, { model, prompt });
+          throw error;
+        }
         session.choose(args.source, { model, prompt });
-        const file = await run(model, prompt);
         session.record({ model, file, prompt, createdMs: Date.now(), source: args.source });
         await vscode.commands.executeCommand('vscode.openWith', vscode.Uri.file(file), traceEditor, { preview: false });
         return file;

@@ -38,6 +38,7 @@ export function modelInfo(model: Model): ModelInfo {
     file: basename(model.path), graphHash: model.graphHash, bytes: model.bytes,
     modified: statOf(model.path)?.mtime.toISOString() ?? new Date(0).toISOString(),
     opsets: Object.fromEntries(model.opsets), producer: model.producer, nodes: model.graph.nodes.length,
+    ...(model.dataFiles.size ? { dataFiles: [...model.dataFiles].map(([file, real]) => { const stats = statOf(real); return { file, bytes: stats?.size ?? 0, modified: (stats?.mtime ?? new Date(0)).toISOString() }; }) } : {}),
   };
 }
 

@@ -28,7 +28,7 @@ const head = v.object({
 });
 const schema = v.object({
   formatVersion: whole,
-  model: v.object({ file: name, path: text, graphHash: name, bytes: index, modified: name, opsets: record(whole), producer: text, nodes: index, sha256: v.optional(name) }),
+  model: v.object({ file: name, path: text, graphHash: name, bytes: index, modified: name, opsets: record(whole), producer: text, nodes: index, sha256: v.optional(name), dataFiles: v.optional(list(v.object({ file: name, bytes: index, modified: name }), 10_000)) }),
   created: name,
   input: v.object({ text: v.optional(v.string()), ids: list(list(whole)), tokens: list(list(v.string())), spans: list(list(v.nullable(pair))), real: list(list(v.picklist([0, 1]))) }),
   sites: list(site, 100_000),
