@@ -9,7 +9,7 @@ import { PartWriter } from '../../extension/engine/trace/part-writer.ts';
 import { openForReading } from '../../extension/engine/trace/safetensors.ts';
 import { viewSite } from '../../extension/engine/trace/site-view.ts';
 import { TensorStore } from '../../extension/engine/trace/tensor-store.ts';
-import { rowsSeeing, type Visibility } from '../../extension/engine/trace/visibility.ts';
+import { countVisible, type Visibility } from '../../extension/engine/trace/visibility.ts';
 import { goldenCases } from './cases.ts';
 import { plainSite } from './stored-site.ts';
 
@@ -30,7 +30,7 @@ describe.each(cases.map(golden => [golden.name, golden] as const))('%s', (name, 
     const view = viewSite(store, plainSite, visibility), live = new Uint8Array(queries).fill(1);
     const over = Object.fromEntries([0.1, 0.2, 0.3, 0.4, 0.5].map(eps => [eps, new Float64Array(queries)]));
     for (let b = 0; b < samples * layers; b++) {
-      const got = await sampleStatistics(view, b, () => live, async () => undefined), seeing = rowsSeeing(visibility, b, 0, live);
+      const got = await sampleStatistics(view, b, () => live, async () => undefined), { seeing } = countVisible(visibility, b, 0, () => true);
       for (let h = 0; h < heads; h++) {
         const alpha = Array.from({ length: queries }, (_, j) => got.received[h * queries + j] / seeing[j]), authors = importance.subarray((b * heads + h) * queries, (b * heads + h + 1) * queries);
         // float32 sums of at most 48 terms: the authors' own tolerance.

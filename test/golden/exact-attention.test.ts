@@ -9,7 +9,7 @@ import { cells, prepare } from '../../extension/engine/compute/rows.ts';
 import { sampleStatistics } from '../../extension/engine/compute/statistics.ts';
 import { referenceAttention } from '../../extension/engine/maths/reference-attention.ts';
 import { measureMask } from '../../extension/engine/trace/mask.ts';
-import { biasAt, countSeen, rowsSeeing, sees } from '../../extension/engine/trace/visibility.ts';
+import { biasAt, countVisible, sees } from '../../extension/engine/trace/visibility.ts';
 import { goldenCases, notBuilt } from './cases.ts';
 import { storeSite } from './stored-site.ts';
 
@@ -47,8 +47,8 @@ describe.each(goldenCases('exact-attention').map(golden => [golden.name, golden]
 
   it('the kernels', async () => {
     const bare = storeSite(folder, { q, k, v }, { scale, softcap, visibility, sink });
-    const live = Uint8Array.from({ length: queries }, (_, i) => (countSeen(visibility, 0, 0, i) ? 1 : 0));
-    const got = await sampleStatistics(bare.view, 0, () => live, async () => undefined);
+    const live = countVisible(visibility, 0, 0, () => true).seen.map(seen => Math.min(1, seen));
+    const got = await sampleStatistics(bare.view, 0, () => Uint8Array.from(live), async () => undefined);
     bare.close();
     close(got.lse, get('lse').data, lse);
     close(got.entropy, get('entropy_keys_nats').data, out);
@@ -58,7 +58,7 @@ describe.each(goldenCases('exact-attention').map(golden => [golden.name, golden]
       expect(got.maxKey[n]).toBe(top[n * k0]);
       expect(Math.abs(got.max[n] - best[n * k0])).toBeLessThanOrEqual(out);
     }
-    for (let h = 0; h < heads; h++) expect([...rowsSeeing(visibility, 0, h, live)]).toEqual([...get('visible_count').data.subarray(h * keys, (h + 1) * keys)]);
+    for (let h = 0; h < heads; h++) expect([...countVisible(visibility, 0, h, () => true).seeing]).toEqual([...get('visible_count').data.subarray(h * keys, (h + 1) * keys)]);
 
     const stored = storeSite(folder, { q, k, v, lse: got.lse }, { scale, softcap, visibility, sink });
     try {

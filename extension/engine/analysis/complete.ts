@@ -65,8 +65,10 @@ async function fill(index: CaptureIndex, files: Files, { progress, signal }: Hoo
     filledInputs: index.filledInputs, device: index.device, runtime: index.runtime, timesMs: { ...index.timesMs, statistics: Number((performance.now() - started).toFixed(1)) }, heads,
   };
   const judged = { manifest, evenEntropy, notFinite };
-  return { ...manifest, verdicts: verdicts.flatMap(rule => rule.judge(judged)) };
+  return { ...manifest, verdicts: verdicts.flatMap(rule => rule.judge(judged)).sort((a, b) => urgency[a.level] - urgency[b.level]) };
 }
+
+const urgency = { warning: 0, notice: 1, info: 2 } as const;
 
 /** Header in front, everything on the disk, then the name. */
 async function publish(index: CaptureIndex, writer: PartWriter, manifest: Manifest): Promise<void> {

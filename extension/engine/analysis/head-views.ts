@@ -2,7 +2,7 @@
 import { scoreBlock } from '../compute/kernel.ts';
 import { queryOffset } from '../compute/statistics.ts';
 import type { HeadView } from '../metrics/metric.ts';
-import { pickHead, readRows, type SiteView } from '../trace/site-view.ts';
+import { readHead, readRows, type SiteView } from '../trace/site-view.ts';
 import { biasAt, sees } from '../trace/visibility.ts';
 
 /** [head, query] and [head, key]. */
@@ -59,16 +59,6 @@ function probabilityReader(view: SiteView, b: number, lse: Float32Array, whole: 
       return Math.exp(score - lse[h * queries + i]);
     };
   };
-}
-
-/** One head of all positions [position, dim], read in blocks. */
-export function readHead(view: SiteView, part: 'hook_q' | 'hook_k' | 'hook_v', b: number, head: number): Float32Array {
-  const [, positions, heads, dim] = view.store.info(`${view.name}.${part}`).shape, out = new Float32Array(positions * dim), step = Math.max(1, Math.floor(2 ** 22 / (heads * dim)));
-  for (let from = 0; from < positions; from += step) {
-    const to = Math.min(positions, from + step);
-    out.set(pickHead(readRows(view, part, b, from, to), to - from, heads, head), from * dim);
-  }
-  return out;
 }
 
 /**

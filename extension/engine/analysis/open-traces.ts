@@ -5,7 +5,7 @@ import type { HeadRef, OpenTrace } from '../../contract/api.ts';
 import { UserError } from '../../contract/errors.ts';
 import { prepare, type Chosen } from '../compute/rows.ts';
 import { openTrace, type TraceFile } from '../trace/open.ts';
-import { viewStoredSite, type SiteView } from '../trace/site-view.ts';
+import { viewSite, viewStoredSite, type SiteView } from '../trace/site-view.ts';
 
 /** Keys of so many heads stay at hand: a screen asks for tiles of one head again and again. */
 const mostHeads = 8;
@@ -19,7 +19,8 @@ export class OpenTraces {
   open(file: string): OpenTrace {
     const trace = openTrace(resolve(file)), id = randomUUID();
     this.#open.set(id, { trace, views: new Map(), heads: new Map() });
-    return { trace: id, file: trace.file, bytes: trace.bytes, manifest: trace.manifest };
+    const extents = Object.fromEntries(trace.manifest.sites.map(site => { const { queries, keys } = viewSite(trace.store, site); return [site.name, { queries, keys }]; }));
+    return { trace: id, file: trace.file, bytes: trace.bytes, manifest: trace.manifest, extents };
   }
 
   close(id: string): void {

@@ -4,7 +4,7 @@ import type { CaptureIndex, SiteCapture, StoredTensor } from '../trace/capture.t
 import type { PartWriter } from '../trace/part-writer.ts';
 import type { SiteView } from '../trace/site-view.ts';
 import type { TensorStore } from '../trace/tensor-store.ts';
-import { countSeen, perHead, rowsSeeing } from '../trace/visibility.ts';
+import { countVisible, perHead, type Visibility } from '../trace/visibility.ts';
 import type { SampleArrays } from './head-views.ts';
 import { realRows } from './real-rows.ts';
 
@@ -20,42 +20,58 @@ export interface SiteStatistics {
 
 interface Input { readonly view: SiteView; readonly capture: SiteCapture; readonly index: CaptureIndex; readonly side: TensorStore; readonly writer: PartWriter; readonly tensors: Map<string, StoredTensor>; readonly seqToSeq: boolean; readonly between: () => Promise<void> }
 
-/** Appends stats.* to the trace where the runner left none, and mends what is not right. */
-export async function siteStatistics(input: Input): Promise<SiteStatistics> {
-  const { view, index, seqToSeq } = input, { batch, heads, queries, visibility } = view, maskHeads = perHead(visibility) ? heads : 1;
-  const live: Uint8Array[] = [], seeing: Int32Array[] = [], evenEntropy: number[] = [];
-  let emptyRows = 0, notFinite = 0;
+/** What of a site follows from its mask alone; sites that share a mask share it. */
+interface Rows { readonly heads: number; readonly live: readonly Uint8Array[]; readonly seen: readonly Int32Array[]; readonly seeing: readonly Int32Array[]; readonly emptyRows: number; readonly evenEntropy: number[] }
+const known = new WeakMap<Visibility, Rows>();
+
+function rowsOf({ view, index, seqToSeq }: Input): Rows {
+  const { batch, heads, queries, visibility } = view, found = known.get(visibility);
+  if (found) return found;
+  const maskHeads = perHead(visibility) ? heads : 1, rows = { heads: maskHeads, live: [] as Uint8Array[], seen: [] as Int32Array[], seeing: [] as Int32Array[], emptyRows: 0, evenEntropy: [] as number[] };
   for (let b = 0; b < batch; b++) {
     const real = realRows(view, b, index.input, seqToSeq);
     let even = 0, counted = 0;
     for (let h = 0; h < maskHeads; h++) {
-      const rows = new Uint8Array(queries);
+      const { seen, seeing } = countVisible(visibility, b, h, (i, keys) => real[i] === 1 && keys > 0), live = new Uint8Array(queries);
       for (let i = 0; i < queries; i++) {
-        const seen = countSeen(visibility, b, h, i);
-        if (real[i] && !seen) emptyRows += heads / maskHeads;
-        if (!real[i] || !seen) continue;
-        rows[i] = 1;
-        even += Math.log(seen);
+        if (real[i] && !seen[i]) rows.emptyRows += heads / maskHeads;
+        if (!real[i] || !seen[i]) continue;
+        live[i] = 1;
+        even += Math.log(seen[i]);
         counted++;
       }
-      live.push(rows);
-      seeing.push(rowsSeeing(visibility, b, h, rows));
+      rows.live.push(live);
+      rows.seen.push(seen);
+      rows.seeing.push(seeing);
     }
-    evenEntropy.push(counted ? even / counted : 0);
+    rows.evenEntropy.push(counted ? even / counted : 0);
   }
-  const masks = { live: (b: number, h: number): Uint8Array => live[b * maskHeads + (maskHeads === 1 ? 0 : h)], seeing: (b: number, h: number): Int32Array => seeing[b * maskHeads + (maskHeads === 1 ? 0 : h)] };
-  const samples = view.from === 'nothing' ? [] : await fill(input, masks.live);
-  samples.forEach((sample, b) => { for (let h = 0; h < heads; h++) for (let i = 0; i < queries; i++) if (masks.live(b, h)[i] && !(Number.isFinite(sample.lse[h * queries + i]) && Number.isFinite(sample.entropy[h * queries + i]))) notFinite++; });
-  return { ...masks, sample: b => samples[b], emptyRows, evenEntropy, notFinite };
+  known.set(visibility, rows);
+  return rows;
 }
 
-async function fill(input: Input, live: (b: number, h: number) => Uint8Array): Promise<SampleArrays[]> {
+/** Appends stats.* to the trace where the runner left none, and mends what is not right. */
+export async function siteStatistics(input: Input): Promise<SiteStatistics> {
+  const { view } = input, { heads, queries } = view, rows = rowsOf(input);
+  const of = <T>(list: readonly T[]) => (b: number, h: number): T => list[b * rows.heads + (rows.heads === 1 ? 0 : h)];
+  const live = of(rows.live), samples = view.from === 'nothing' ? [] : await fill(input, live, of(rows.seen));
+  let notFinite = 0;
+  samples.forEach((sample, b) => {
+    for (let h = 0; h < heads; h++) {
+      const alive = live(b, h);
+      for (let i = 0, at = h * queries; i < queries; i++, at++) if (alive[i] && !(Number.isFinite(sample.lse[at]) && Number.isFinite(sample.entropy[at]))) notFinite++;
+    }
+  });
+  return { live, seeing: of(rows.seeing), sample: b => samples[b], emptyRows: rows.emptyRows, evenEntropy: rows.evenEntropy, notFinite };
+}
+
+async function fill(input: Input, live: (b: number, h: number) => Uint8Array, seen: (b: number, h: number) => Int32Array): Promise<SampleArrays[]> {
   const { view, capture, writer, tensors, between } = input, { name, batch, heads, queries, keys } = view;
   const there = capture.statistics === 'graph', samples: SampleArrays[] = [];
   const shapes = { lse: [batch, heads, queries], entropy: [batch, heads, queries], max: [batch, heads, queries], max_key: [batch, heads, queries], received: [batch, heads, keys], pooled: [batch, heads, 32, 32] };
   if (!there) for (const [part, shape] of Object.entries(shapes)) tensors.set(`${name}.stats.${part}`, writer.reserve(`${name}.stats.${part}`, part === 'max_key' ? 'I32' : 'F32', shape));
   for (let b = 0; b < batch; b++) {
-    const own = there ? graphSample(input, b, live) : undefined;
+    const own = there ? graphSample(input, b, live, seen) : undefined;
     if (own?.complete) { samples.push(own); continue; }
     const computed = await sampleStatistics(view, b, h => live(b, h), between);
     // Distances alone were missing: the rest stays the graph's.
@@ -68,18 +84,18 @@ async function fill(input: Input, live: (b: number, h: number) => Uint8Array): P
 }
 
 /** What the graph left of one sample; `right`: its sums are those of live rows; `complete`: distances follow from its moments. */
-function graphSample({ view, capture, side, writer }: Input, b: number, live: (b: number, h: number) => Uint8Array): SampleArrays & { readonly right: boolean; readonly complete: boolean } {
-  const { name, store, heads, queries, keys, visibility } = view, all = heads * queries;
+function graphSample({ view, capture, side, writer }: Input, b: number, live: (b: number, h: number) => Uint8Array, seen: (b: number, h: number) => Int32Array): SampleArrays & { readonly right: boolean; readonly complete: boolean } {
+  const { name, store, heads, queries, keys } = view, all = heads * queries;
   const read = (part: string, length: number): Float32Array => store.floats(`${name}.stats.${part}`, b * length, length);
   const sample = { lse: read('lse', all), entropy: read('entropy', all), max: read('max', all), received: read('received', heads * keys), distance: new Float32Array(all), squared: new Float32Array(all) };
   let right = true, mended = false, maxKey: Int32Array | undefined;
   for (let h = 0; h < heads; h++) {
-    const rows = live(b, h);
+    const rows = live(b, h), counts = seen(b, h);
     let expected = 0, sum = 0;
     for (let i = 0; i < queries; i++) {
       const at = h * queries + i;
       if (rows[i]) { expected++; continue; }
-      if (countSeen(visibility, b, h, i)) continue;
+      if (counts[i]) continue;
       // A softmax over nothing is uniform or NaN in the graph; it means nothing.
       maxKey ??= store.ints(`${name}.stats.max_key`, b * all, all);
       sample.lse[at] = -Infinity;

@@ -1,6 +1,6 @@
 /** Probabilities or scores of chosen cells of a site, from what a trace stores; blocks are bounded. */
 import { UserError } from '../../contract/errors.ts';
-import { pickHead, readRows, type SiteView } from '../trace/site-view.ts';
+import { pickHead, readHead, readRows, type SiteView } from '../trace/site-view.ts';
 import { additiveRow, highKey, lowKey, perHead } from '../trace/visibility.ts';
 import { hiddenScore, scoreBlock, type Block } from './kernel.ts';
 
@@ -22,9 +22,9 @@ export interface Chosen {
 export function prepare(chosen: Chosen): Chosen {
   const { view, batch, head } = chosen;
   if (view.from !== 'qk') return chosen;
-  const k = readRows(view, 'hook_k', batch, 0, view.keys), kvHead = head === undefined ? 0 : Math.floor(head * view.kvHeads / view.heads);
+  const k = head === undefined ? readRows(view, 'hook_k', batch, 0, view.keys) : readHead(view, 'hook_k', batch, Math.floor(head * view.kvHeads / view.heads));
   const lse = chosen.lse ?? view.store.floats(`${view.name}.stats.lse`, (batch * view.heads + (head ?? 0)) * view.queries, (head === undefined ? view.heads : 1) * view.queries);
-  return { ...chosen, k: head === undefined ? k : pickHead(k, view.keys, view.kvHeads, kvHead), lse };
+  return { ...chosen, k, lse };
 }
 
 /**

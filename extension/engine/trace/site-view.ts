@@ -75,6 +75,16 @@ export function pickHead(rows: Float32Array, positions: number, heads: number, h
   return out;
 }
 
+/** One head of all positions [position, dim], read in blocks. */
+export function readHead(view: SiteView, part: 'hook_q' | 'hook_k' | 'hook_v', b: number, head: number): Float32Array {
+  const [, positions, heads, dim] = view.store.info(`${view.name}.${part}`).shape, out = new Float32Array(positions * dim), step = Math.max(1, Math.floor(2 ** 22 / (heads * dim)));
+  for (let from = 0; from < positions; from += step) {
+    const to = Math.min(positions, from + step);
+    out.set(pickHead(readRows(view, part, b, from, to), to - from, heads, head), from * dim);
+  }
+  return out;
+}
+
 /** Statistics of one head of one sample: elements of stats.NAME. */
 export function readStats(view: SiteView, part: 'lse' | 'entropy' | 'max' | 'received', b: number, h: number): Float32Array {
   const name = `${view.name}.stats.${part}`, length = view.store.info(name).shape[2];

@@ -65,33 +65,27 @@ export function additiveRow(of: Visibility, b: number, h: number, i: number, fro
 /** True when the mask of a row differs from head to head. */
 export function perHead(of: Visibility): boolean { return of.bias !== undefined && of.bias.dims[1] > 1; }
 
-/** How many keys query `i` sees. */
-export function countSeen(of: Visibility, b: number, h: number, i: number): number {
-  const low = lowKey(of, i), high = highKey(of, i);
-  if (high <= low) return 0;
-  if (!of.bias && !of.visibleKeys) return high - low;
-  let seen = 0;
-  for (let j = low; j < high; j++) if (sees(of, b, h, i, j)) seen++;
-  return seen;
-}
-
-/** For each key, how many of the rows with live[i] ≠ 0 see it: [key]. */
-export function rowsSeeing(of: Visibility, b: number, h: number, live: Uint8Array): Int32Array {
-  const counts = new Int32Array(of.keys);
-  if (!of.bias) {
-    const steps = new Int32Array(of.keys + 1);
-    for (let i = 0; i < of.queries; i++) {
-      const low = lowKey(of, i), high = highKey(of, i);
-      if (live[i] && low < high) { steps[low]++; steps[high]--; }
+/** How many keys each query sees, and how many of the rows with live(i, seen) see each key. */
+export function countVisible(of: Visibility, b: number, h: number, live: (i: number, seen: number) => boolean): { readonly seen: Int32Array; readonly seeing: Int32Array } {
+  const { queries, keys } = of, seen = new Int32Array(queries), seeing = new Int32Array(keys);
+  if (of.bias) {
+    const row = new Float32Array(keys);
+    for (let i = 0; i < queries; i++) {
+      seen[i] = additiveRow(of, b, h, i, 0, keys, row, 0, -Infinity);
+      if (live(i, seen[i])) for (let j = 0; j < keys; j++) if (row[j] !== -Infinity) seeing[j]++;
     }
-    for (let j = 0, sum = 0; j < of.keys; j++) { sum += steps[j]; counts[j] = of.visibleKeys && !of.visibleKeys[b * of.keys + j] ? 0 : sum; }
-    return counts;
+    return { seen, seeing };
   }
-  for (let i = 0; i < of.queries; i++) {
-    if (!live[i]) continue;
-    for (let j = lowKey(of, i), high = highKey(of, i); j < high; j++) if (sees(of, b, h, i, j)) counts[j]++;
+  // Without a bias the keys of a row are a range less those that are hidden for all: sums of ranges.
+  const hidden = of.visibleKeys?.subarray(b * keys, (b + 1) * keys), before = new Int32Array(keys + 1), steps = new Int32Array(keys + 1);
+  for (let j = 0; j < keys; j++) before[j + 1] = before[j] + (hidden ? hidden[j] : 1);
+  for (let i = 0; i < queries; i++) {
+    const low = Math.min(keys, lowKey(of, i)), high = Math.max(low, highKey(of, i));
+    seen[i] = before[high] - before[low];
+    if (live(i, seen[i])) { steps[low]++; steps[high]--; }
   }
-  return counts;
+  for (let j = 0, sum = 0; j < keys; j++) { sum += steps[j]; seeing[j] = hidden && !hidden[j] ? 0 : sum; }
+  return { seen, seeing };
 }
 
 /** What is added to the score of a key that the query sees. */

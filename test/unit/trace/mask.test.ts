@@ -1,7 +1,7 @@
 /** Masks: recognised exactly where a rule says it, kept as a tensor where none does; always the same cells. */
 import { describe, expect, it } from 'vitest';
 import { measureMask, type MaskInput, type MeasuredMask } from '../../../extension/engine/trace/mask.ts';
-import { biasAt, countSeen, rowsSeeing, sees } from '../../../extension/engine/trace/visibility.ts';
+import { biasAt, countVisible, sees } from '../../../extension/engine/trace/visibility.ts';
 
 const open = { causal: false, offset: 0, window: null };
 const claimed = { causal: false, window: null, padding: false, additive: false };
@@ -17,6 +17,11 @@ async function measure(shape: readonly [number, number, number, number], cell: C
     const ruled = more.rule && (more.rule.causal && j > i + more.rule.offset || more.rule.window && more.rule.window[0] >= 0 && j < i + more.rule.offset - more.rule.window[0]);
     expect(sees(got.visibility, b, h, i, j), `${b} ${h} ${i} ${j}`).toBe(visible && !ruled);
     if (visible && !ruled) expect(biasAt(got.visibility, b, h, i, j)).toBe(Math.fround(value) + 0);
+  }
+  for (let b = 0; b < batch; b++) for (let h = 0; h < heads; h++) {
+    const all = (n: number): readonly number[] => Array.from({ length: n }, (_, x) => x), { seen, seeing } = countVisible(got.visibility, b, h, i => i !== 1);
+    expect([...seen]).toEqual(all(queries).map(i => all(keys).filter(j => sees(got.visibility, b, h, i, j)).length));
+    expect([...seeing]).toEqual(all(keys).map(j => all(queries).filter(i => i !== 1 && sees(got.visibility, b, h, i, j)).length));
   }
   return got;
 }
@@ -39,7 +44,8 @@ describe('recognised', async () => {
     expect([...visibility.visibleKeys!]).toEqual(pad.flat());
     expect(visibility.bias).toBeUndefined();
     expect(shape).toEqual({ causal: true, window: null, padding: true, additive: false });
-    expect(countSeen(visibility, 1, 0, 1)).toBe(0);
+    expect([...countVisible(visibility, 1, 0, () => true).seen]).toEqual([0, 0, 1, 2, 3, 4]);
+    expect([...countVisible(visibility, 1, 0, (_, seen) => seen > 0).seeing]).toEqual([0, 0, 4, 3, 2, 1]);
   });
   it('a causal window', async () => {
     const { visibility, shape } = await measure([1, 1, 9, 9], (_b, _h, i, j) => (j <= i && i - j < 4 ? 0 : lowest));
@@ -93,7 +99,7 @@ describe('kept as a tensor', async () => {
   it('cells that differ from head to head', async () => {
     const { visibility } = await measure([1, 2, 4, 4], (_b, h, i, j) => ((i + j + h) % 2 ? lowest : 0));
     expect(visibility.bias!.dims).toEqual([1, 2, 4, 4]);
-    expect([...rowsSeeing(visibility, 0, 1, new Uint8Array(4).fill(1))]).toEqual([2, 2, 2, 2]);
+    expect(countVisible(visibility, 0, 1, () => true)).toEqual({ seen: Int32Array.of(2, 2, 2, 2), seeing: Int32Array.of(2, 2, 2, 2) });
   });
   it('random masks and biases', async () => {
     let seed = 7;
