@@ -32,7 +32,7 @@ export function createSourceLinks(sources: PythonSources, traces: LiveTraces): S
   return {
     linksOf: links,
     of: async open => {
-      const document = await sources.document(open), { index } = await sources.all();
+      const { documents, index } = await sources.all(), document = documents.find(one => one.path === open.uri.fsPath);
       if (!document) return undefined;
       for (const live of await traces.all()) {
         const { manifest } = live.open, found = await links(manifest.sites, basename(manifest.model.path));
