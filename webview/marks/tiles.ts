@@ -49,7 +49,7 @@ export function tileName(key: TileKey): string {
   return `${key.level}/${key.row}/${key.col}`;
 }
 
-/** True where any part of the tile lies above the causal diagonal's last visible key only: nothing to ask the engine for. */
+/** True when the causal rule (key ≤ query + offset) hides every cell of the tile: there is nothing to ask the engine for. */
 export function isAllMasked(span: TileSpan, causalOffset: number | undefined): boolean {
   return causalOffset !== undefined && span.cols[0] > span.rows[1] - 1 + causalOffset;
 }

@@ -44,7 +44,7 @@ export function colourTexels(data: Float32Array, scale: Scale, masked: readonly 
     const value = data[n], at = n * 4;
     out[at + 3] = 255;
     if (Number.isNaN(value)) { out[at] = masked[0]; out[at + 1] = masked[1]; out[at + 2] = masked[2]; continue; }
-    if (value === Infinity) { out[at] = 255; out[at + 1] = 0; out[at + 2] = 0; continue; }
+    if (!Number.isFinite(value)) { out[at] = 255; out[at + 1] = 0; out[at + 2] = 0; continue; }
     const colour = lutIndex(position(scale, value)) * 4;
     out[at] = viridis[colour]; out[at + 1] = viridis[colour + 1]; out[at + 2] = viridis[colour + 2];
   }

@@ -48,7 +48,7 @@ export function heatGl(canvas: HTMLCanvasElement): HeatPainter | undefined {
   const upload = ({ name, texels }: PlacedTile): WebGLTexture => {
     const known = textures.get(name);
     if (known) return known;
-    const made = texture(gl), data = texels.data.map(value => (Number.isNaN(value) ? -3e38 : value === Infinity ? 3e38 : value));
+    const made = texture(gl), data = texels.data.map(value => (Number.isNaN(value) ? -3e38 : Number.isFinite(value) ? value : 3e38));
     gl.texImage2D(gl.TEXTURE_2D, 0, gl.R32F, texels.width, texels.height, 0, gl.RED, gl.FLOAT, data);
     textures.set(name, made);
     return made;

@@ -3,7 +3,8 @@ import { Button } from '../controls/toolkit.tsx';
 import { Tabs } from '../controls/tabs.tsx';
 import { Attention } from './attention.tsx';
 import { Overview } from './overview.tsx';
-import type { Store, TabId } from './store.ts';
+import type { TabId } from './arrangement.ts';
+import type { Store } from './store.ts';
 
 const tabs: readonly { readonly id: TabId; readonly title: string }[] = [{ id: 'overview', title: 'Overview' }, { id: 'attention', title: 'Attention' }];
 

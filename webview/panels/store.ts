@@ -1,36 +1,24 @@
 /** What the panels know: the trace as the host told it, and how the person arranged it (the only thing that is kept). */
 import { signal } from '@preact/signals';
 import type { PanelApi, TracePanelState } from '../../extension/contract/api.ts';
-import { PeerGone, UserError } from '../../extension/contract/errors.ts';
+import { Cancelled, PeerGone, UserError } from '../../extension/contract/errors.ts';
 import type { Client } from '../../extension/contract/rpc.ts';
-import type { ScaleKind } from '../marks/scale.ts';
-import type { View } from '../marks/view.ts';
+import { restore, type Arrangement } from './arrangement.ts';
 import type { VsCode } from '../port.ts';
 
-export type TabId = 'overview' | 'attention';
-export interface Arrangement {
-  readonly tab: TabId;
-  readonly batch: number;
-  readonly site?: string;
-  readonly head: number;
-  readonly scale: ScaleKind;
-  /** Of the map of `site` and `head`; fitted when undefined. */
-  readonly view?: View;
-}
 export interface Failure { readonly sentence: string; readonly gone: boolean }
 
 export class Store {
   readonly host: Client<PanelApi>;
   readonly state = signal<TracePanelState | undefined>(undefined);
   readonly failure = signal<Failure | undefined>(undefined);
-  readonly arrangement = signal<Arrangement>({ tab: 'overview', batch: 0, head: 0, scale: 'linear' });
+  readonly arrangement = signal<Arrangement>(restore(undefined));
   readonly #vscode: Pick<VsCode, 'getState' | 'setState'>;
 
   constructor(host: Client<PanelApi>, vscode: Pick<VsCode, 'getState' | 'setState'>) {
     this.host = host;
     this.#vscode = vscode;
-    const kept = vscode.getState();
-    if (typeof kept === 'object' && kept !== null) this.arrangement.value = { ...this.arrangement.value, ...(kept as Partial<Arrangement>) };
+    this.arrangement.value = restore(vscode.getState());
   }
 
   /** Pulls the state; called at the start and whenever the host says that it changed. */
@@ -46,7 +34,9 @@ export class Store {
   }
   #revealed = false;
 
+  /** Shows a failure above the tabs; what was only given up is none. */
   fail(error: unknown): void {
+    if (error instanceof Cancelled) return;
     this.failure.value = { gone: error instanceof PeerGone, sentence: error instanceof UserError ? error.sentence : error instanceof Error ? error.message : String(error) };
   }
 
