@@ -67,6 +67,8 @@ export interface OpenTrace {
   readonly file: string;
   readonly bytes: number;
   readonly manifest: Manifest;
+  /** Per site: how many queries and keys its maps have. */
+  readonly extents: Readonly<Record<string, { readonly queries: number; readonly keys: number }>>;
 }
 /** Thumbnails of one site: row-major [batch, head, 32, 32]; with fewer than 32 tokens only the first `min(T, 32)` bins hold anything. */
 export interface Thumbnails { readonly site: string; readonly batch: number; readonly heads: number; readonly size: 32; readonly data: Float32Array }

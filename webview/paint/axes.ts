@@ -6,7 +6,8 @@ export interface Axes {
   /** Room for the labels, CSS pixels. */
   readonly left: number; readonly top: number;
   readonly view: View; readonly size: Size; readonly extent: Extent;
-  readonly label: (index: number) => string;
+  /** Of a query's row and of a key's column. */
+  readonly rowLabel: (index: number) => string; readonly colLabel: (index: number) => string;
   readonly focus?: Cell | undefined;
 }
 
@@ -25,34 +26,31 @@ export function paintAxes(canvas: HTMLCanvasElement, axes: Axes): void {
 }
 
 /** Both axes into any context whose origin is the frame's corner. */
-export function drawAxes(context: CanvasRenderingContext2D, { left, top, view, size, extent, label, focus }: Axes, look: { readonly ink: string; readonly accent: string; readonly font: string }): void {
+export function drawAxes(context: CanvasRenderingContext2D, { left, top, view, size, extent, rowLabel, colLabel, focus }: Axes, look: { readonly ink: string; readonly accent: string; readonly font: string }): void {
   context.font = look.font;
   context.textBaseline = 'middle';
   const measure = (text: string): number => context.measureText(text).width;
-  const write = (index: number, room: number, x: number, y: number): void => {
-    const near = focus && (x < 0 ? index === focus.row : index === focus.col);
+  const write = (text: string, near: boolean, room: number, x: number, y: number): void => {
     context.fillStyle = near ? look.accent : look.ink;
     context.globalAlpha = focus && !near ? 0.75 : 1;
-    context.fillText(cut(label(index), room, measure), x, y);
+    context.fillText(cut(text, room, measure), x, y);
     context.globalAlpha = 1;
   };
   const within = { rows: Math.min(size.height, (extent.rows - view.row) * view.cell), cols: Math.min(size.width, (extent.cols - view.col) * view.cell) };
   context.textAlign = 'right';
   context.save();
   context.translate(left, top);
-  for (const { index, at } of axisLabels(extent.rows, view.row, view.cell, within.rows, pitch)) write(index, left - gap - 16, -gap, at);
+  for (const { index, at } of axisLabels(extent.rows, view.row, view.cell, within.rows, pitch)) write(rowLabel(index), index === focus?.row, left - gap - 16, -gap, at);
   context.restore();
   context.textAlign = 'left';
   for (const { index, at } of axisLabels(extent.cols, view.col, view.cell, within.cols, pitch)) {
     context.save();
     context.translate(left + at, top - gap);
     context.rotate(-Math.PI / 2);
-    const near = focus?.col === index;
-    context.fillStyle = near ? look.accent : look.ink;
-    context.globalAlpha = focus && !near ? 0.75 : 1;
-    context.fillText(cut(label(index), top - gap - 14, measure), 0, 0);
+    write(colLabel(index), index === focus?.col, top - gap - 14, 0, 0);
     context.restore();
   }
+  if (focus) outline(context, { x: left + (focus.col - view.col) * view.cell, y: top + (focus.row - view.row) * view.cell, cell: view.cell, left, top, right: left + within.cols, bottom: top + within.rows });
   context.fillStyle = look.ink;
   context.globalAlpha = 0.7;
   context.fillText('key →', left, 7);
@@ -63,4 +61,16 @@ export function drawAxes(context: CanvasRenderingContext2D, { left, top, view, s
   context.fillText('← query', Math.min(within.rows, size.height), 0);
   context.restore();
   context.globalAlpha = 1;
+}
+
+/** A thin double frame that shows on every colour, cut at the map's edges. */
+function outline(context: CanvasRenderingContext2D, { x, y, cell, left, top, right, bottom }: { readonly x: number; readonly y: number; readonly cell: number; readonly left: number; readonly top: number; readonly right: number; readonly bottom: number }): void {
+  if (cell < 3) return;
+  context.save();
+  context.beginPath();
+  context.rect(left, top, right - left, bottom - top);
+  context.clip();
+  context.lineWidth = 1;
+  for (const [colour, inset] of [['#000', -0.5], ['#fff', 0.5]] as const) { context.strokeStyle = colour; context.strokeRect(x + inset, y + inset, cell - 2 * inset, cell - 2 * inset); }
+  context.restore();
 }

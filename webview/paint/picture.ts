@@ -9,7 +9,7 @@ import { isLight, maskedColour, themeColour } from './theme.ts';
 
 export interface PictureOf {
   readonly title: string; readonly tiles: readonly PlacedTile[]; readonly view: View; readonly size: Size; readonly scale: Scale; readonly extent: Extent;
-  readonly left: number; readonly top: number; readonly label: (index: number) => string;
+  readonly left: number; readonly top: number; readonly rowLabel: (index: number) => string; readonly colLabel: (index: number) => string;
 }
 
 const ratio = 2, head = 26, foot = 46;

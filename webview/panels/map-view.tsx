@@ -19,9 +19,10 @@ interface Props { readonly store: Store; readonly state: TracePanelState; readon
 const left = 96, top = 84;
 
 export function MapView({ store, state, site, head, batch }: Props) {
-  const { manifest, trace } = state.open, { input } = manifest, queries = input.ids[batch]?.length || 1;
-  // Keys of a self-attention behind a cache, or of a cross-attention, are not the prompt's tokens: their number is the thumbnails' business.
-  const extent: Extent = { rows: queries, cols: queries };
+  const { manifest, trace, extents } = state.open, { input } = manifest, { queries, keys } = extents[site.name] ?? { queries: 1, keys: 1 };
+  const extent: Extent = { rows: queries, cols: keys };
+  // Keys of a cross-attention, or behind a cache, are not the prompt's tokens.
+  const token = (i: number): string => shown(tokenAt(input, batch, i)), labels = { rowLabel: token, colLabel: site.kind === 'self' && keys === queries ? token : (i: number) => `#${i}` };
   const frame = useRef<HTMLDivElement>(null), canvas = useRef<HTMLCanvasElement>(null), axes = useRef<HTMLCanvasElement>(null), controller = useRef<MapController | undefined>(undefined);
   const [change, setChange] = useState<MapChange | undefined>(), [focus, setFocus] = useState<Cell | undefined>(), [pointer, setPointer] = useState<{ x: number; y: number } | undefined>();
   const { scale } = store.arrangement.value, row = useRow(store, { trace, site: site.name, batch, head }, focus?.row, extent.cols);
@@ -37,7 +38,7 @@ export function MapView({ store, state, site, head, batch }: Props) {
   }, []);
   useEffect(() => controller.current?.setKind(scale), [scale]);
   useEffect(() => {
-    if (change && axes.current) paintAxes(axes.current, { left, top, view: change.view, size: controller.current!.size, extent, label: i => shown(tokenAt(input, batch, i)), focus });
+    if (change && axes.current) paintAxes(axes.current, { left, top, view: change.view, size: controller.current!.size, extent, ...labels, focus });
   }, [change, focus]);
   useEffect(() => { if (change) store.arrange({ view: controller.current?.chosenView }); }, [change?.view]);
 
@@ -79,11 +80,11 @@ export function MapView({ store, state, site, head, batch }: Props) {
   };
   const save = (): void => {
     const label = headLabel(site, head);
-    mapPicture({ title: `${label} · ${manifest.model.file}`, tiles: map().tiles, view: map().view, size: map().size, scale: map().scale, extent, left, top, label: i => shown(tokenAt(input, batch, i)) })
+    mapPicture({ title: `${label} · ${manifest.model.file}`, tiles: map().tiles, view: map().view, size: map().size, scale: map().scale, extent, left, top, ...labels })
       .then(png => store.host.saveImage({ name: `${manifest.model.file.replace(/\.onnx$/, '')}-${label}.png`, png })).catch((error: unknown) => store.fail(error));
   };
   const probability = row.values && focus ? row.values[focus.col] : undefined, hidden = probability !== undefined && Number.isNaN(probability);
-  const spoken = focus ? `Query ${focus.row} ${shown(tokenAt(input, batch, focus.row))}, key ${focus.col} ${shown(tokenAt(input, batch, focus.col))}, ${probability === undefined ? '' : hidden ? 'not visible' : percent(probability)}` : '';
+  const spoken = focus ? `Query ${focus.row} ${labels.rowLabel(focus.row)}, key ${focus.col} ${labels.colLabel(focus.col)}, ${probability === undefined ? '' : hidden ? 'not visible' : percent(probability)}` : '';
   return (
     <div class="map-and-row">
       <div class="map-column">
