@@ -1,5 +1,5 @@
 /** Attention on the CPU as little ONNX graphs over blocks of rows, run by onnxruntime: heads are laid out [kvHead, group, row, key]. */
-import * as ort from 'onnxruntime-node';
+import type * as Ort from 'onnxruntime-node';
 import { buildModel } from '../onnx/build.ts';
 import { dataType, type NewNode, type ValueInfo } from '../onnx/model.ts';
 
@@ -115,9 +115,9 @@ function scoreNodes(softcap: boolean, additive: boolean): { nodes: NewNode[]; in
   return { nodes, inputs, scores };
 }
 
-function scoreFeeds({ heads, kvHeads, rows, keys, dim }: Block, of: ScoreInputs): Record<string, ort.Tensor> {
+function scoreFeeds({ heads, kvHeads, rows, keys, dim }: Block, of: ScoreInputs): Record<string, Ort.Tensor> {
   const groups = heads / kvHeads;
-  const feeds: Record<string, ort.Tensor> = {
+  const feeds: Record<string, Ort.Tensor> = {
     q: tensor(of.q.subarray(0, rows * heads * dim), [rows, kvHeads, groups, dim]),
     k: tensor(of.k.subarray(0, keys * kvHeads * dim), [keys, kvHeads, 1, dim]),
     scale: tensor(Float32Array.of(of.scale), []),
@@ -127,13 +127,20 @@ function scoreFeeds({ heads, kvHeads, rows, keys, dim }: Block, of: ScoreInputs)
   return feeds;
 }
 
-const sessions = new Map<string, Promise<ort.InferenceSession>>();
+const sessions = new Map<string, Promise<Ort.InferenceSession>>();
+/** Loaded with the first session: a process that only opens traces greets sooner without it. */
+let ort: typeof Ort;
+
 /** One thread a block: while a model runs beside us on every core, waiting threads would only make tiles late. */
-function sessionFor(kind: string, build: () => Uint8Array): Promise<ort.InferenceSession> {
+function sessionFor(kind: string, build: () => Uint8Array): Promise<Ort.InferenceSession> {
   let session = sessions.get(kind);
   if (!session) {
-    session = ort.InferenceSession.create(build(), { intraOpNumThreads: 1, interOpNumThreads: 1, executionMode: 'sequential', graphOptimizationLevel: 'all', logSeverityLevel: 3 });
+    session = import('onnxruntime-node').then(loaded => {
+      ort = loaded;
+      return ort.InferenceSession.create(build(), { intraOpNumThreads: 1, interOpNumThreads: 1, executionMode: 'sequential', graphOptimizationLevel: 'all', logSeverityLevel: 3 });
+    });
     sessions.set(kind, session);
+    session.catch(() => sessions.delete(kind));
   }
   return session;
 }
@@ -141,4 +148,4 @@ function sessionFor(kind: string, build: () => Uint8Array): Promise<ort.Inferenc
 const dims = (rank: number): ValueInfo['dims'] => Array.from({ length: rank }, () => undefined);
 const float = (name: string, rank: number): ValueInfo => ({ name, type: dataType.float, dims: dims(rank) });
 const node = (op: string, inputs: readonly string[], output: string): NewNode => ({ op, name: output, inputs, outputs: [output] });
-const tensor = (data: Float32Array, shape: readonly number[]): ort.Tensor => new ort.Tensor('float32', data, shape);
+const tensor = (data: Float32Array, shape: readonly number[]): Ort.Tensor => new ort.Tensor('float32', data, shape);
