@@ -1,0 +1,78 @@
+/** package.json says what the tables say, in VS Code's own terms, and generating changes nothing else. */
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { commands } from '../../../extension/host/manifest/commands.ts';
+import { contributions, toJsonSchema } from '../../../extension/host/manifest/contributions.ts';
+import { generate, generated, staleGenerated, withContributions, withTables } from '../../../extension/host/manifest/generate.ts';
+
+interface Contributes {
+  commands: { command: string; title: string; category: string }[];
+  menus: Record<string, { command: string; when?: string }[]>;
+  configuration: { properties: Record<string, { default: unknown; scope: string }> };
+  customEditors: { viewType: string; priority: string; selector: { filenamePattern: string }[] }[];
+}
+const made = contributions(), contributes = made.contributes as Contributes;
+const folders: string[] = [];
+afterAll(() => { for (const folder of folders) rmSync(folder, { recursive: true, force: true }); });
+
+describe('contributions', () => {
+  it('offer every command of the table, and menus name only those', () => {
+    expect(contributes.commands.map(row => row.command)).toEqual(Object.keys(commands));
+    expect(contributes.commands.every(row => row.category === 'AttnScope')).toBe(true);
+    for (const rows of Object.values(contributes.menus)) for (const row of rows) expect(commands).toHaveProperty([row.command]);
+  });
+  it('offer Trace Attention on .onnx files and on selected text, and keep internal commands out of the palette', () => {
+    expect(contributes.menus['explorer/context']).toEqual([expect.objectContaining({ command: 'attnscope.trace', when: "resourceExtname == '.onnx' && resourceScheme == 'file'" })]);
+    expect(contributes.menus['editor/context'][0]).toMatchObject({ command: 'attnscope.trace', when: expect.stringContaining('editorHasSelection') });
+    expect(contributes.menus.commandPalette).toContainEqual({ command: 'attnscope.openHead', when: 'false' });
+    expect(contributes.menus.commandPalette.some(row => row.command === 'attnscope.trace')).toBe(false);
+  });
+  it('open traces by default in our editor', () => expect(contributes.customEditors).toEqual([expect.objectContaining({ viewType: 'attnscope.trace', priority: 'default', selector: [{ filenamePattern: '*.attntrace' }] })]));
+  it('run nothing of an untrusted workspace: what names a program or a place there is not read', () => {
+    const { untrustedWorkspaces } = made.capabilities as { untrustedWorkspaces: { supported: string; restrictedConfigurations: string[] } };
+    expect(untrustedWorkspaces.supported).toBe('limited');
+    expect(untrustedWorkspaces.restrictedConfigurations).toEqual(['attnscope.engine.node', 'attnscope.traceFolder']);
+    for (const id of untrustedWorkspaces.restrictedConfigurations) expect(contributes.configuration.properties[id].scope).toBe('machine-overridable');
+  });
+  it('describe every kind of tunable as JSON schema', () => {
+    const say = { label: 'L', help: 'h.' };
+    expect(toJsonSchema({ ...say, kind: 'int', default: 1, min: 0, max: 9 })).toEqual({ type: 'integer', minimum: 0, maximum: 9, default: 1, markdownDescription: 'L. h.' });
+    expect(toJsonSchema({ ...say, kind: 'float', default: 1, min: 0, max: 9 })).toMatchObject({ type: 'number' });
+    expect(toJsonSchema({ ...say, kind: 'choice', default: 'a', options: ['a', 'b'] })).toMatchObject({ type: 'string', enum: ['a', 'b'] });
+    expect(toJsonSchema({ ...say, kind: 'flag', default: true })).toMatchObject({ type: 'boolean', default: true });
+  });
+});
+
+describe('generating', () => {
+  it('changes our keys where they stand and leaves the rest of package.json as it is', () => {
+    const before = `${JSON.stringify({ name: 'x', contributes: { old: 1 }, scripts: { test: 't' }, dependencies: { a: '1.0.0' } }, undefined, 2)}\n`;
+    const after = withContributions(before), parsed = JSON.parse(after) as Record<string, unknown>;
+    expect(Object.keys(parsed)).toEqual(['name', 'contributes', 'activationEvents', 'capabilities', 'scripts', 'dependencies']);
+    expect(parsed.contributes).toEqual(JSON.parse(JSON.stringify(contributes)));
+    expect(withContributions(after)).toBe(after);
+  });
+  it('fills the tables between markers, and only those it knows', () => {
+    const text = 'before\n<!-- generated: commands -->\nold\n<!-- end -->\nafter <!-- generated: other -->\nkept\n<!-- end -->\n';
+    const filled = withTables(text);
+    expect(filled).toContain('| **AttnScope: Trace Attention** |');
+    expect(filled).not.toContain('old');
+    expect(filled).toContain('kept');
+    expect(withTables(filled)).toBe(filled);
+  });
+  it('writes what is stale, once; and says which member of a family has no constant of its type', () => {
+    const root = mkdtempSync(join(tmpdir(), 'attnscope-generate-'));
+    folders.push(root);
+    writeFileSync(join(root, 'package.json'), '{"name":"x","scripts":{}}');
+    for (const folder of ['sites/patterns', 'metrics', 'verdicts']) mkdirSync(join(root, 'extension/engine', folder), { recursive: true });
+    const [folder, file] = ['extension/engine/metrics', 'extension/engine/metrics/two-words.ts'];
+    writeFileSync(join(root, file), "export const twoWords: Metric = { id: 'two-words' };\n");
+    expect(staleGenerated(root)).toEqual(['package.json', `${folder}/registry.ts`]);
+    expect(generate(root)).toEqual(['package.json', `${folder}/registry.ts`]);
+    expect(readFileSync(join(root, folder, 'registry.ts'), 'utf8')).toContain("import { twoWords } from './two-words.ts';");
+    expect(staleGenerated(root)).toEqual([]);
+    writeFileSync(join(root, file), 'export const other = 1;\n');
+    expect(() => generated(root)).toThrow(`${file} must export exactly one constant of type Metric; found 0.`);
+  });
+});
