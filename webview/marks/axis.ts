@@ -17,6 +17,11 @@ export function axisLabels(count: number, first: number, cell: number, length: n
   return labels;
 }
 
+/** The labels with that of `focus` among them, in place of neighbours that it would lie on. */
+export function withFocus(labels: readonly AxisLabel[], focus: AxisLabel | undefined, pitch: number): readonly AxisLabel[] {
+  return focus ? [...labels.filter(label => Math.abs(label.at - focus.at) >= pitch), focus] : labels;
+}
+
 /** The smallest of 1, 2, 5, 10, 20, 50 … that keeps labels `pitch` pixels apart. */
 export function labelStep(cell: number, pitch: number): number {
   for (let decade = 1; ; decade *= 10) {

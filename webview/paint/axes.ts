@@ -1,5 +1,5 @@
 /** Token labels beside a map, its border, and the cell in focus. */
-import { axisLabels, cut } from '../marks/axis.ts';
+import { axisLabels, cut, withFocus, type AxisLabel } from '../marks/axis.ts';
 import type { Cell, Extent, Size, View } from '../marks/view.ts';
 
 export interface Axes {
@@ -40,10 +40,14 @@ export function drawAxes(context: CanvasRenderingContext2D, { left, top, view, s
   context.textAlign = 'right';
   context.save();
   context.translate(left, top);
-  for (const { index, at } of axisLabels(extent.rows, view.row, view.cell, within.rows, pitch)) write(rowLabel(index), index === focus?.row, left - gap - 16, -gap, at);
+  const focused = (index: number | undefined, first: number, length: number): AxisLabel | undefined => {
+    const at = index === undefined ? -1 : (index + 0.5 - first) * view.cell;
+    return index !== undefined && at >= 0 && at <= length ? { index, at } : undefined;
+  };
+  for (const { index, at } of withFocus(axisLabels(extent.rows, view.row, view.cell, within.rows, pitch), focused(focus?.row, view.row, within.rows), pitch)) write(rowLabel(index), index === focus?.row, left - gap - 16, -gap, at);
   context.restore();
   context.textAlign = 'left';
-  for (const { index, at } of axisLabels(extent.cols, view.col, view.cell, within.cols, pitch)) {
+  for (const { index, at } of withFocus(axisLabels(extent.cols, view.col, view.cell, within.cols, pitch), focused(focus?.col, view.col, within.cols), pitch)) {
     context.save();
     context.translate(left + at, top - gap);
     context.rotate(-Math.PI / 2);

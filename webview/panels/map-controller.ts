@@ -1,12 +1,12 @@
 /** One map on the screen: which tiles it needs, where it is, which cell is in focus; the hands are in map-view.tsx. */
 import type { Client } from '../../extension/contract/rpc.ts';
 import type { HeadRef, PanelApi, Tile } from '../../extension/contract/api.ts';
-import { Cancelled } from '../../extension/contract/errors.ts';
+import { Cancelled, PeerGone } from '../../extension/contract/errors.ts';
 import { probabilityScale, type Scale, type ScaleKind } from '../marks/scale.ts';
 import { isAllMasked, levelFor, tileName, tileSpan, tilesFor, topLevel, type TileKey } from '../marks/tiles.ts';
 import { clamp, fit, type Extent, type Size, type View } from '../marks/view.ts';
 import { heatPainter, type HeatPainter, type PlacedTile } from '../paint/heat.ts';
-import { maskedColour, themeColour } from '../paint/theme.ts';
+import { maskedColour, onThemeChange, themeColour } from '../paint/theme.ts';
 
 /** Tiles kept beside those on the screen: 256 KB each. */
 const mostTiles = 96;
@@ -25,6 +25,8 @@ export class MapController {
   readonly #painter: HeatPainter;
   readonly #causalOffset: number | undefined;
   readonly #changed: (change: MapChange) => void;
+  readonly #failed: (error: unknown) => void;
+  readonly #stopWatching: () => void;
   readonly #tiles = new Map<string, { readonly key: TileKey; readonly tile: Tile }>();
   readonly #asked = new Map<string, AbortController>();
   #most = 0;
@@ -32,12 +34,14 @@ export class MapController {
   #frame = 0;
   #fitted = true;
 
-  constructor(canvas: HTMLCanvasElement, of: { readonly host: Pick<Client<PanelApi>, 'tile'>; readonly head: HeadRef; readonly extent: Extent; readonly causalOffset: number | undefined; readonly view?: View; readonly changed: (change: MapChange) => void }) {
+  constructor(canvas: HTMLCanvasElement, of: { readonly host: Pick<Client<PanelApi>, 'tile'>; readonly head: HeadRef; readonly extent: Extent; readonly causalOffset: number | undefined; readonly view?: View; readonly changed: (change: MapChange) => void; readonly failed: (error: unknown) => void }) {
     this.extent = of.extent;
     this.#host = of.host;
     this.#head = of.head;
     this.#causalOffset = of.causalOffset;
     this.#changed = of.changed;
+    this.#failed = of.failed;
+    this.#stopWatching = onThemeChange(() => this.redraw());
     this.#painter = heatPainter(canvas);
     this.#fitted = of.view === undefined;
     this.view = of.view ?? fit(of.extent, this.size);
@@ -57,6 +61,9 @@ export class MapController {
   fit(): void { this.#fitted = true; this.view = fit(this.extent, this.size); this.redraw(); }
   setKind(kind: ScaleKind): void { this.kind = kind; this.redraw(); }
 
+  /** Asks again for what failed. */
+  again(): void { this.#problem = undefined; this.redraw(); }
+
   /** Paints in the next frame and asks for what is missing. */
   redraw(): void {
     if (this.#frame) return;
@@ -64,6 +71,7 @@ export class MapController {
   }
 
   dispose(): void {
+    this.#stopWatching();
     cancelAnimationFrame(this.#frame);
     for (const asked of this.#asked.values()) asked.abort();
     this.#asked.clear();
@@ -89,7 +97,11 @@ export class MapController {
         this.#tiles.set(name, { key, tile });
         for (const value of tile.data) if (value > this.#most && value < Infinity) this.#most = value;
         this.#forget(names);
-      }, error => { if (!(error instanceof Cancelled)) this.#problem = error instanceof Error ? error.message : String(error); }).finally(() => {
+      }, (error: unknown) => {
+        if (error instanceof Cancelled) return;
+        this.#problem = error instanceof Error ? error.message : String(error);
+        if (error instanceof PeerGone) this.#failed(error);
+      }).finally(() => {
         if (this.#asked.get(name) === stop) this.#asked.delete(name);
         if (!this.#problem) this.redraw(); else this.#paint();
       });

@@ -3,9 +3,9 @@ import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { TracePanelState } from '../../extension/contract/api.ts';
 import { headLabel, type Site } from '../../extension/contract/site.ts';
 import { Button } from '../controls/toolkit.tsx';
-import { percent } from '../marks/scale.ts';
+import { percent, shortNumber } from '../marks/scale.ts';
 import { around, shown, tokenAt } from '../marks/tokens.ts';
-import { bringIn, cellAt, pan, zoomAbout, type Cell, type Extent } from '../marks/view.ts';
+import { bringIn, cellAt, pan, zoomAbout, type Cell, type Extent, type Size } from '../marks/view.ts';
 import { paintAxes } from '../paint/axes.ts';
 import { mapPicture } from '../paint/picture.ts';
 import { Legend } from './legend.tsx';
@@ -22,14 +22,14 @@ export function MapView({ store, state, site, head, batch }: Props) {
   const { manifest, trace, extents } = state.open, { input } = manifest, { queries, keys } = extents[site.name] ?? { queries: 1, keys: 1 };
   const extent: Extent = { rows: queries, cols: keys };
   // Keys of a cross-attention, or behind a cache, are not the prompt's tokens.
-  const token = (i: number): string => shown(tokenAt(input, batch, i)), labels = { rowLabel: token, colLabel: site.kind === 'self' && keys === queries ? token : (i: number) => `#${i}` };
+  const token = (i: number): string => shown(tokenAt(input, batch, i)), keysAreTokens = site.kind === 'self' && keys === queries, labels = { rowLabel: token, colLabel: keysAreTokens ? token : (i: number) => `#${i}` };
   const frame = useRef<HTMLDivElement>(null), canvas = useRef<HTMLCanvasElement>(null), axes = useRef<HTMLCanvasElement>(null), controller = useRef<MapController | undefined>(undefined);
   const [change, setChange] = useState<MapChange | undefined>(), [focus, setFocus] = useState<Cell | undefined>(), [pointer, setPointer] = useState<{ x: number; y: number } | undefined>();
   const { scale } = store.arrangement.value, row = useRow(store, { trace, site: site.name, batch, head }, focus?.row, extent.cols);
 
   useLayoutEffect(() => {
     const causalOffset = manifest.masks[site.name]?.causal ? manifest.masks[site.name].offset : undefined;
-    const map = new MapController(canvas.current!, { host: store.host, head: { trace, site: site.name, batch, head }, extent, causalOffset, view: store.arrangement.peek().view, changed: setChange });
+    const map = new MapController(canvas.current!, { host: store.host, head: { trace, site: site.name, batch, head }, extent, causalOffset, view: store.arrangement.peek().view, changed: setChange, failed: error => store.fail(error) });
     controller.current = map;
     map.setKind(store.arrangement.peek().scale);
     const watcher = new ResizeObserver(() => { const box = frame.current!; map.resize({ width: Math.max(40, box.clientWidth - left), height: Math.max(40, box.clientHeight - top) }); });
@@ -37,6 +37,8 @@ export function MapView({ store, state, site, head, batch }: Props) {
     return () => { watcher.disconnect(); map.dispose(); };
   }, []);
   useEffect(() => controller.current?.setKind(scale), [scale]);
+  // A pulled state may come from an engine that was restarted: what failed in the old one is asked for again.
+  useEffect(() => controller.current?.again(), [state]);
   useEffect(() => {
     if (change && axes.current) paintAxes(axes.current, { left, top, view: change.view, size: controller.current!.size, extent, ...labels, focus });
   }, [change, focus]);
@@ -89,12 +91,12 @@ export function MapView({ store, state, site, head, batch }: Props) {
     <div class="map-and-row">
       <div class="map-column">
         <div class="map-frame" ref={frame}>
-          <canvas class="axes" ref={axes} aria-hidden="true" />
           <canvas class="map" ref={canvas} style={{ left: `${left}px`, top: `${top}px` }} data-testid="map" data-ready={change?.ready ? 'true' : 'false'} data-site={site.name} data-head={head} tabIndex={0} role="application"
             aria-label={`Attention of ${headLabel(site, head)}: rows are queries, columns are keys. Arrow keys move, plus and minus zoom, 0 fits.`}
             onPointerDown={event => { canvas.current!.setPointerCapture(event.pointerId); drag.current = at(event); }} onPointerUp={() => { drag.current = undefined; }} onPointerMove={onPointerMove}
             onPointerLeave={() => setPointer(undefined)} onDblClick={() => map().fit()} onKeyDown={onKey} />
-          {focus && pointer && <HoverCard x={left + pointer.x} y={top + pointer.y} right={pointer.x > map().size.width / 2} {...{ state, batch, focus }} probability={probability} />}
+          <canvas class="axes" ref={axes} aria-hidden="true" />
+          {focus && pointer && <HoverCard x={left + pointer.x} y={top + pointer.y} frame={{ width: left + map().size.width, height: top + map().size.height }} {...{ state, batch, focus, keysAreTokens }} probability={probability} score={row.scores?.[focus.col]} />}
         </div>
         <div class="below">
           <Legend change={change} />
@@ -102,26 +104,34 @@ export function MapView({ store, state, site, head, batch }: Props) {
           <Button testid="fit" title="Fit the whole map (0, or double-click)" onPress={() => map().fit()}>Fit</Button>
           <Button testid="save-image" title="Save what is shown as a PNG" onPress={save}>Save image…</Button>
         </div>
-        {(change?.problem ?? row.problem) && <p class="failure" role="alert" data-testid="map-problem">{change?.problem ?? row.problem} <button type="button" class="link" onClick={() => map().redraw()}>Try again</button></p>}
+        {(change?.problem ?? row.problem) && <p class="failure" role="alert" data-testid="map-problem">{change?.problem ?? row.problem} <button type="button" class="link" onClick={() => map().again()}>Try again</button></p>}
       </div>
-      <RowStrip state={state} batch={batch} focus={focus} values={row.values} />
+      <RowStrip state={state} batch={batch} focus={focus} values={row.values} keyLabel={labels.colLabel} />
       <span class="spoken" aria-live="polite" data-testid="spoken">{spoken}</span>
     </div>
   );
 }
 
-interface HoverProps { readonly x: number; readonly y: number; readonly right: boolean; readonly state: TracePanelState; readonly batch: number; readonly focus: Cell; readonly probability: number | undefined }
+interface HoverProps { readonly x: number; readonly y: number; readonly frame: Size; readonly state: TracePanelState; readonly batch: number; readonly focus: Cell; readonly probability: number | undefined; readonly score: number | undefined; readonly keysAreTokens: boolean }
 
-function HoverCard({ x, y, right, state, batch, focus, probability }: HoverProps) {
+const cardWidth = 420, cardHeight = 112, cardGap = 14;
+
+/** Beside the pointer, on the side that has more room. */
+function HoverCard({ x, y, frame, state, batch, focus, probability, score, keysAreTokens }: HoverProps) {
   const { input } = state.open.manifest, line = (what: string, index: number) => {
     const text = around(input, batch, index);
-    return <p><span class="quiet">{what} {index}</span> {text.before}<mark>{shown(text.here)}</mark>{text.after}</p>;
+    return <p><span class="quiet">{what} {index}</span> {inLine(text.before)}<mark>{shown(text.here)}</mark>{inLine(text.after)}</p>;
   };
+  const across = x > frame.width / 2 ? { right: `${frame.width - x + cardGap}px`, maxWidth: `${Math.min(cardWidth, x - cardGap)}px` } : { left: `${x + cardGap}px`, maxWidth: `${Math.min(cardWidth, frame.width - x - cardGap)}px` };
+  const down = y + cardGap + cardHeight > frame.height ? { bottom: `${frame.height - y + cardGap}px` } : { top: `${y + cardGap}px` };
   return (
-    <div class="hover-card" data-testid="hover-card" style={right ? { right: `calc(100% - ${x - 14}px)`, top: `${y + 14}px` } : { left: `${x + 14}px`, top: `${y + 14}px` }}>
-      <p class="large" data-testid="hover-probability">{probability === undefined ? '…' : Number.isNaN(probability) ? 'not visible' : percent(probability)} {probability !== undefined && !Number.isNaN(probability) && <span class="quiet">p = {probability.toPrecision(4)}</span>}</p>
+    <div class="hover-card" data-testid="hover-card" style={{ ...across, ...down }}>
+      <p class="large" data-testid="hover-probability">{probability === undefined ? '…' : Number.isNaN(probability) ? 'not visible' : percent(probability)} {probability !== undefined && !Number.isNaN(probability) && <span class="quiet">p = {probability.toPrecision(4)}{score !== undefined && Number.isFinite(score) ? `, score ${shortNumber(score)}` : ''}</span>}</p>
       {line('query', focus.row)}
-      {line('key', focus.col)}
+      {keysAreTokens ? line('key', focus.col) : <p><span class="quiet">key</span> #{focus.col}</p>}
     </div>
   );
 }
+
+/** Line ends as signs: a card of three lines stays one. */
+function inLine(text: string): string { return text.replace(/\r?\n/g, '⏎'); }
