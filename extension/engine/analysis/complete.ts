@@ -1,5 +1,6 @@
 /** Completes a capture into a trace: masks, missing statistics, parity, metrics, verdicts, header; published whole or not at all. */
-import { closeSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
+import { open, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Captured, Progress } from '../../contract/api.ts';
 import { formatVersion, type HeadStats, type Manifest, type MaskRule, type Parity } from '../../contract/trace.ts';
@@ -19,21 +20,21 @@ export interface Hooks { readonly progress?: (progress: Progress) => void; reado
 
 /** Errors: UserError (disk full, no capture), Cancelled. Whatever fails, nothing is left beside `out`, and an older trace there stays. */
 export async function completeCapture({ out }: Pick<Captured, 'out'>, hooks: Hooks = {}): Promise<{ readonly file: string; readonly manifest: Manifest }> {
-  const open: { close(): void }[] = [];
+  const opened: { close(): void }[] = [];
   try {
     const index = readIndex(out), tensors = new Map(Object.entries(index.tensors));
     const store = new TensorStore(index.part, openForReading(index.part), tensors);
-    open.push(store);
+    opened.push(store);
     const side = new TensorStore(index.side, openForReading(index.side), new Map(Object.entries(index.sideTensors)));
-    open.push(side);
+    opened.push(side);
     const writer = PartWriter.resume(index.part, index.tensors, index.headerSpace);
-    open.push(writer);
+    opened.push(writer);
     const manifest = await fill(index, { store, side, writer, tensors }, hooks);
     hooks.progress?.({ phase: 'write' });
     await publish(index, writer, manifest);
     return { file: out, manifest };
   } finally {
-    for (const one of open) one.close();
+    for (const one of opened) one.close();
     discardCapture(out);
   }
 }
@@ -76,7 +77,7 @@ async function publish(index: CaptureIndex, writer: PartWriter, manifest: Manife
   if (header) {
     writer.writeHeader(header);
     await writer.sync();
-    moveInPlace(index.part, index.out);
+    await moveInPlace(index.part, index.out);
     return;
   }
   // More heads or tokens than the runner reckoned with: the data moves behind a longer header.
@@ -91,7 +92,7 @@ async function publish(index: CaptureIndex, writer: PartWriter, manifest: Manife
       await shift.sync();
     } finally { shift.close(); }
   } catch (error) { throw writeFailure(wider, error); }
-  moveInPlace(wider, index.out);
+  await moveInPlace(wider, index.out);
 }
 
 /** Copies every tensor, in the order in which they lie. */
@@ -106,13 +107,9 @@ function copyBehind(from: string, to: PartWriter, tensors: Readonly<Record<strin
   } finally { reader.close(); }
 }
 
-function moveInPlace(from: string, to: string): void {
-  try {
-    renameSync(from, to);
-    // The name itself is on the disk only when its folder is; some systems cannot open folders, and need not.
-    const folder = openFolder(dirname(to));
-    if (folder !== undefined) { try { fsyncSync(folder); } finally { closeSync(folder); } }
-  } catch (error) { throw writeFailure(to, error); }
+async function moveInPlace(from: string, to: string): Promise<void> {
+  try { await rename(from, to); } catch (error) { throw writeFailure(to, error); }
+  // The name itself is on the disk only when its folder is; some systems cannot open folders, and need not.
+  const folder = await open(dirname(to), 'r').catch(() => undefined);
+  try { await folder?.sync(); } catch { /* the file is whole either way */ } finally { await folder?.close(); }
 }
-
-function openFolder(path: string): number | undefined { try { return openSync(path, 'r'); } catch { return undefined; } }

@@ -34,6 +34,7 @@ export function maskBook(index: CaptureIndex, side: TensorStore, writer: PartWri
       let mask = measured.get(key);
       if (!mask) {
         const terms = capture.masks.map(({ tensor, as }) => ({ shape: side.info(tensor).shape, data: side.floats(tensor), as }));
+        await between();
         const real = Array.from({ length: batch }, (_, b) => realRows(bare, b, index.input, seqToSeq));
         mask = bare.from === 'qk' || terms.length
           ? await measureMask({ site: capture.site.name, batch, heads, queries, keys, rule: capture.rule, terms, claimed: capture.site.mask, real: (b, i) => real[b][i] === 1 }, between)

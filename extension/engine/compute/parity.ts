@@ -33,7 +33,7 @@ export async function measureParity(input: ParityInput): Promise<Parity> {
   for (let b = 0; b < view.batch; b++) {
     const live = input.live(b), at = capture.rows.flatMap((row, n) => (live[row] ? [n] : []));
     if (at.length) rows = Math.min(rows, at.length);
-    const step = Math.max(1, Math.floor(blockCells / view.heads / view.keys));
+    const step = Math.max(1, Math.floor(blockCells / 2 / view.heads / view.keys));
     for (let n = 0; n < at.length; n += step) { await compare(input, b, at.slice(n, n + step), pattern, output); await input.between(); }
   }
   if (rows === Infinity) return none('No real query sees a key.');
@@ -48,13 +48,15 @@ export async function measureParity(input: ParityInput): Promise<Parity> {
 }
 
 /** Adds the rows capture.rows[at] of one sample to the differences. */
-async function compare({ view, capture, side }: ParityInput, b: number, at: readonly number[], pattern: Difference, output: Difference): Promise<void> {
+async function compare({ view, capture, side, between }: ParityInput, b: number, at: readonly number[], pattern: Difference, output: Difference): Promise<void> {
   const rows = at.map(n => capture.rows[n]), { heads, kvHeads, keys, dim, valueDim } = view, { ownPattern, ownOutput } = capture;
   const chosen = prepare({ view, batch: b, of: 'prob' }), p = await cells(chosen, rows, 0, keys, 0);
+  await between();
   if (ownPattern) for (let h = 0; h < heads; h++) at.forEach((n, r) => {
     const own = side.floats(ownPattern, ((b * heads + h) * capture.rows.length + n) * keys, keys);
     add(pattern, own, 0, p, (h * rows.length + r) * keys, keys);
   });
+  await between();
   const block = { heads, kvHeads, rows: rows.length, keys, dim };
   const v = ownOutput ? readRows(view, 'hook_v', b, 0, keys) : undefined, o = v && await valuesBlock(block, p, v, valueDim);
   if (ownOutput && o) at.forEach((n, r) => {
