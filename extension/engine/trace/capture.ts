@@ -2,7 +2,7 @@
  * What the runner hands to analysis: a part file that already has the trace's layout (header space reserved, tensors behind it,
  * nothing between), a side file with what is only needed to complete it, and this index as JSON beside them. Types only.
  * Names of the files: `captureFiles(out)`; both are written by `PartWriter` (part-writer.ts), the index by `writeIndex`; completed by
- * engine/main/complete.ts. Statistics that come from the graph mean, over real queries that see a key: `received` = column sums of the
+ * engine/analysis/complete.ts. Statistics that come from the graph mean, over real queries that see a key: `received` = column sums of the
  * probabilities; `pooled` with R = min(queries, 32), C = min(keys, 32) bins, bin a owning rows ⌈aT/R⌉ … ⌈(a+1)T/R⌉−1: mean over the bin's
  * real rows of the mass on the bin's keys (so that rows of the picture sum to 1), 0 in the bins beyond R, C. Padding and empty queries
  * weigh nothing. Completion checks the sums, and computes afresh where they are wrong.
