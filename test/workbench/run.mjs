@@ -57,7 +57,7 @@ async function inWorkbench({ place, name, vsix, trusted = true, env }, work) {
   let browser;
   const lines = [];
   try {
-    server = await startCodeServer({ workspace: copyDemo(join(home, 'demo')), home, vsix, trusted, env, settings: { 'workbench.colorTheme': 'Default Dark Modern' } });
+    server = await startCodeServer({ workspace: copyDemo(join(home, 'demo')), home, vsix, trusted, env, settings: { 'workbench.colorTheme': 'Dark Modern' } });
     const opened = await openBrowser({ console: line => lines.push(line) });
     browser = opened.browser;
     return await work({ ...server, workspace: join(home, 'demo') }, opened.page, lines);
