@@ -19,7 +19,7 @@ import { fileStamp, startHash } from './file-hash.ts';
 import { fillInputs, openInputs, type Inputs } from './inputs.ts';
 import { logitsOutput, nextTokens } from './next-tokens.ts';
 import { readConfig } from './model-config.ts';
-import { Runtime, runtimeVersions, type Fetched } from './runtime.ts';
+import { Runtime, runtimeVersions, type Fetched, type Place } from './runtime.ts';
 import { planTaps, rowsKept, type SiteTaps, type Taps } from './taps.ts';
 import { readGivenTensors } from './tensor-file.ts';
 import { loadTokenizer, type TextTokenizer } from './tokenizer.ts';
@@ -79,7 +79,7 @@ async function captureInto(request: TraceRequest, { progress, alter }: CaptureHo
     progress({ phase: 'run' });
     hash = startHash(model);
     hash.catch(() => undefined);
-    fetched = await runtime.run({ ...inputs.feeds, ...ownFeeds(taps, inputs) }, model);
+    fetched = await runtime.run({ ...inputs.feeds, ...ownFeeds(taps, inputs) }, model, placesOf(plans, taps, inputs, stored));
     clock.lap('run');
   } finally { await runtime.release(); }
   if (fileStamp(model) !== stamp) throw changed(model);
@@ -119,6 +119,22 @@ async function readPrompt(request: TraceRequest, model: Model, tokenizer: TextTo
       return { ids, tokens, spans };
     }
   }
+}
+
+/** Where outputs go whose shapes are known before the run: of self-attention over the tokens of a model with one side and no past. */
+function placesOf(plans: readonly SitePlan[], taps: Taps, inputs: Inputs, stored: 'F32' | 'F16'): Place[] {
+  const past = Object.entries(inputs.feeds).some(([name, feed]) => /past|cache/.test(name) && feed.data.length > 1);
+  if (inputs.sides.length !== 1 || past) return [];
+  const { ids, real } = inputs.sides[0], batch = ids.length, length = ids[0].length, rows = keptRowsOf(real).length;
+  return plans.flatMap(({ site, q }, i): Place[] => {
+    const { heads, kvHeads, headDim, valueDim } = site, own = taps.sites[i];
+    if (!q || site.kind !== 'self' || site.form !== 'dense' || site.stack !== 'main' || heads === null || kvHeads === null || headDim === null || valueDim === null) return [];
+    const place = (output: string | undefined, type: 'F32' | 'F16', ...dims: number[]): Place[] => (output === undefined ? [] : [{ output, type, dims }]);
+    return [
+      ...place(own.q, stored, batch, length, heads, headDim), ...place(own.k, stored, batch, length, kvHeads, headDim), ...place(own.v, stored, batch, length, kvHeads, valueDim),
+      ...place(own.statistics?.ownPattern, 'F32', batch, heads, rows, length), ...place(own.ownOutput, 'F32', batch, rows, heads, valueDim),
+    ];
+  });
 }
 
 /** Feeds of our own: real rows, kept rows, the row of the logits. */

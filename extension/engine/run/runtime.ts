@@ -10,6 +10,9 @@ import { own } from './tap-graph.ts';
 export interface Fetched { take(output: string): FetchedTensor }
 export interface FetchedTensor { readonly dims: readonly number[]; readonly data: Float32Array | Uint16Array | BigInt64Array | Uint8Array }
 
+/** An output and its shape. */
+export interface Place { readonly output: string; readonly type: 'F32' | 'F16'; readonly dims: readonly number[] }
+
 export class Runtime {
   readonly #session: ort.InferenceSession;
   private constructor(session: ort.InferenceSession) { this.#session = session; }
@@ -26,17 +29,28 @@ export class Runtime {
     catch (error) { throw refusal(model, 'cannot be opened by onnxruntime', error); }
   }
 
-  /** Runs once; fetches our own outputs only. */
-  async run(feeds: Readonly<Record<string, Feed>>, model: Model): Promise<Fetched> {
+  /**
+   * Runs once; fetches our own outputs only. Those whose shape is known beforehand (`places`) are written where they stay: the binding
+   * copies all others, and in onnxruntime's arena they would split the large blocks that every layer uses again.
+   */
+  async run(feeds: Readonly<Record<string, Feed>>, model: Model, places: readonly Place[] = []): Promise<Fetched> {
     const given: Record<string, ort.Tensor> = {};
     for (const name of this.#session.inputNames) {
       const feed = feeds[name];
       if (feed) given[name] = new ort.Tensor(feed.type as 'float32', feed.data as Float32Array, feed.dims as number[]);
     }
-    const fetches = this.#session.outputNames.filter(name => name.startsWith(own));
+    const fetches = Object.fromEntries(this.#session.outputNames.filter(name => name.startsWith(own)).map((name): [string, ort.Tensor | null] => [name, null]));
+    for (const { output, type, dims } of places) {
+      const count = dims.reduce((product, dim) => product * dim, 1);
+      fetches[output] = type === 'F16' ? new ort.Tensor('float16', new Uint16Array(count), dims) : new ort.Tensor('float32', new Float32Array(count), dims);
+    }
     let results: Record<string, ort.Tensor>;
     try { results = await this.#session.run(given, fetches) as Record<string, ort.Tensor>; }
-    catch (error) { throw refusal(model, 'failed while it ran in onnxruntime', error); }
+    catch (error) {
+      // A graph that does not keep to its declared shapes: once more, and let it say them.
+      if (places.length && /shape|dim/i.test(String(error))) return this.run(feeds, model);
+      throw refusal(model, 'failed while it ran in onnxruntime', error);
+    }
     return {
       take: output => {
         const tensor = results[output];

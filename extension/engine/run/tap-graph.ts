@@ -38,7 +38,7 @@ export class TapGraph {
   }
   /** `value` bit for bit, in any type and of a shape that onnxruntime still knows, that is there only after `others` are. */
   after(value: string, others: readonly string[]): string {
-    const sum = this.node('Sum', others.map(other => this.maxOfAll(other)));
+    const sum = this.node('Sum', others.map(other => this.touch(other)));
     return this.node('Where', [this.node('IsNaN', [sum]), value, value]);
   }
 
@@ -74,8 +74,8 @@ export class TapGraph {
   reduceSum(value: string, axes: readonly number[], keepdims: 0 | 1): string {
     return this.opset >= 13 ? this.node('ReduceSum', [value, this.ints(axes)], { keepdims }) : this.node('ReduceSum', [value], { axes, keepdims });
   }
-  /** Largest element of all. */
-  maxOfAll(value: string): string { return this.node('ReduceMax', [value], { keepdims: 0 }); }
+  /** A number, NaN or not, that is there only after `value` (of at least two axes) is; reads one row of it. */
+  touch(value: string): string { return this.node('ReduceMax', [this.slice(value, 1, 0, 1)], { keepdims: 0 }); }
   /** 0, 1, … up to a [1] int64, as int64 [n]. */
   range(count: string): string { return this.node('Range', [this.ints(0), this.squeeze(count, [0]), this.ints(1)]); }
 

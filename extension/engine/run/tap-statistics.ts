@@ -31,6 +31,8 @@ interface Around {
   /** int64 [n] */
   readonly rows: string;
   readonly view: GraphView;
+  /** float32 values that shall be there as well before the model goes on, so that what they are copied from can go. */
+  readonly alsoBefore: readonly string[];
 }
 
 /**
@@ -54,7 +56,7 @@ export function addStatistics(graph: TapGraph, plan: SitePlan, around: Around): 
   const meanScore = graph.reduceSum(product, [3], 0), maxProduct = graph.squeeze(graph.node('GatherElements', [product, place], { axis: 3 }), [3]);
   const ownPattern = graph.node('Gather', [probs, rows], { axis: 2 });
   const last = plan.out?.value ?? softmax.probs;
-  graph.rewire(last, graph.after(last, [max, maxProduct, received, moments, pooled, meanScore, ownPattern]));
+  graph.rewire(last, graph.after(last, [max, maxProduct, received, moments, pooled, meanScore, ownPattern, ...around.alsoBefore]));
   return {
     maxKey: graph.output(graph.squeeze(place, [3]), int64), max: graph.output(max, float), maxProduct: graph.output(maxProduct, float),
     meanScore: graph.output(meanScore, float),

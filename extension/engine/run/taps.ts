@@ -107,7 +107,7 @@ function tapSite(context: Context, plan: SitePlan): SiteTaps {
   };
   if (probs === undefined) return taps;
   const weights = realRows(context, side, probs);
-  const statistics = addStatistics(graph, plan, { probs, weights, rows, view: context.view });
+  const statistics = addStatistics(graph, plan, { probs, weights, rows, view: context.view, alsoBefore: stored === float ? [q, k, v].filter(value => value !== undefined) : [] });
   return { ...taps, statistics };
 }
 
