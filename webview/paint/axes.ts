@@ -22,7 +22,7 @@ export function paintAxes(canvas: HTMLCanvasElement, axes: Axes): void {
   canvas.style.height = `${height}px`;
   const context = canvas.getContext('2d')!, style = getComputedStyle(document.body);
   context.scale(ratio, ratio);
-  drawAxes(context, axes, { ink: style.color, accent: style.getPropertyValue('--vscode-focusBorder') || style.color, font: `11px ${style.getPropertyValue('--vscode-editor-font-family') || 'monospace'}` });
+  drawAxes(context, axes, { ink: style.color, accent: style.getPropertyValue('--vscode-textLink-foreground') || style.color, font: `11px ${style.getPropertyValue('--vscode-editor-font-family') || 'monospace'}` });
 }
 
 /** Both axes into any context whose origin is the frame's corner. */

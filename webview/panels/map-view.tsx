@@ -119,7 +119,7 @@ const cardWidth = 420, cardHeight = 112, cardGap = 14;
 /** Beside the pointer, on the side that has more room. */
 function HoverCard({ x, y, frame, state, batch, focus, probability, score, keysAreTokens }: HoverProps) {
   const { input } = state.open.manifest, line = (what: string, index: number) => {
-    const text = around(input, batch, index);
+    const text = around(input, batch, index, 20);
     return <p><span class="quiet">{what} {index}</span> {inLine(text.before)}<mark>{shown(text.here)}</mark>{inLine(text.after)}</p>;
   };
   const across = x > frame.width / 2 ? { right: `${frame.width - x + cardGap}px`, maxWidth: `${Math.min(cardWidth, x - cardGap)}px` } : { left: `${x + cardGap}px`, maxWidth: `${Math.min(cardWidth, frame.width - x - cardGap)}px` };
