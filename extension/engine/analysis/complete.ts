@@ -9,6 +9,7 @@ import { pause } from '../compute/turns.ts';
 import type { CaptureIndex, StoredTensor } from '../trace/capture.ts';
 import { PartWriter, captureFiles, discardCapture, readIndex, writeFailure } from '../trace/part-writer.ts';
 import { encodeHeader, openForReading } from '../trace/safetensors.ts';
+import { forgetSample } from '../trace/site-view.ts';
 import { TensorStore } from '../trace/tensor-store.ts';
 import { verdicts } from '../verdicts/registry.ts';
 import { measureHeads } from './measure-heads.ts';
@@ -34,6 +35,7 @@ export async function completeCapture({ out }: Pick<Captured, 'out'>, hooks: Hoo
     await publish(index, writer, manifest);
     return { file: out, manifest };
   } finally {
+    forgetSample();
     for (const one of opened) one.close();
     discardCapture(out);
   }
@@ -53,11 +55,11 @@ async function fill(index: CaptureIndex, files: Files, { progress, signal }: Hoo
     sites.push(view.site);
     rules[name] = rule;
     const statistics = await siteStatistics({ view, capture, index, side, writer, tensors, seqToSeq, between });
-    parity[name] = await measureParity({ view, capture, side, live: b => statistics.live(b, 0), between });
     emptyRows[name] = statistics.emptyRows;
     evenEntropy[name] = statistics.evenEntropy;
     notFinite[name] = statistics.notFinite;
     heads[name] = view.from === 'nothing' ? [] : await measureHeads(view, statistics, index.input, between);
+    parity[name] = await measureParity({ view, capture, side, live: b => statistics.live(b, 0), between });
     if (index.keepPattern && view.from === 'qk' && !tensors.has(`${name}.hook_pattern`)) await keepPattern(view, writer, between);
   }
   progress?.({ phase: 'statistics', done: index.sites.length, total: index.sites.length });

@@ -53,12 +53,23 @@ function probabilityReader(view: SiteView, b: number, lse: Float32Array, whole: 
     const qStep = q ? heads * dim : dim, kStep = k ? kvHeads * dim : dim, qBase = q ? h * dim : 0, kBase = k ? kv * dim : 0;
     return (i, j) => {
       if (j < 0 || j >= keys || !sees(visibility, b, h, i, j)) return 0;
-      let product = 0;
-      for (let d = 0, x = i * qStep + qBase, y = j * kStep + kBase; d < dim; d++) product += qh[x + d] * kh[y + d];
-      const raw = product * view.scale, score = (view.softcap ? view.softcap * Math.tanh(raw / view.softcap) : raw) + biasAt(visibility, b, h, i, j);
+      const raw = dot(qh, i * qStep + qBase, kh, j * kStep + kBase, dim) * view.scale, score = (view.softcap ? view.softcap * Math.tanh(raw / view.softcap) : raw) + biasAt(visibility, b, h, i, j);
       return Math.exp(score - lse[h * queries + i]);
     };
   };
+}
+
+/** Four sums side by side: a processor waits for each addition otherwise. */
+function dot(a: Float32Array, x: number, b: Float32Array, y: number, dim: number): number {
+  let s0 = 0, s1 = 0, s2 = 0, s3 = 0, d = 0;
+  for (; d + 3 < dim; d += 4) {
+    s0 += a[x + d] * b[y + d];
+    s1 += a[x + d + 1] * b[y + d + 1];
+    s2 += a[x + d + 2] * b[y + d + 2];
+    s3 += a[x + d + 3] * b[y + d + 3];
+  }
+  for (; d < dim; d++) s0 += a[x + d] * b[y + d];
+  return s0 + s1 + s2 + s3;
 }
 
 /**

@@ -52,17 +52,18 @@ async function compare({ view, capture, side, between }: ParityInput, b: number,
   const rows = at.map(n => capture.rows[n]), { heads, kvHeads, keys, dim, valueDim } = view, { ownPattern, ownOutput } = capture;
   const chosen = prepare({ view, batch: b, of: 'prob' }), p = await cells(chosen, rows, 0, keys, 0);
   await between();
-  if (ownPattern) for (let h = 0; h < heads; h++) at.forEach((n, r) => {
-    const own = side.floats(ownPattern, ((b * heads + h) * capture.rows.length + n) * keys, keys);
-    add(pattern, own, 0, p, (h * rows.length + r) * keys, keys);
-  });
+  const first = at[0], count = at[at.length - 1] - first + 1;
+  if (ownPattern) for (let h = 0; h < heads; h++) {
+    const own = side.floats(ownPattern, ((b * heads + h) * capture.rows.length + first) * keys, count * keys);
+    at.forEach((n, r) => add(pattern, own, (n - first) * keys, p, (h * rows.length + r) * keys, keys));
+  }
   await between();
   const block = { heads, kvHeads, rows: rows.length, keys, dim };
   const v = ownOutput ? readRows(view, 'hook_v', b, 0, keys) : undefined, o = v && await valuesBlock(block, p, v, valueDim);
-  if (ownOutput && o) at.forEach((n, r) => {
-    const width = heads * valueDim, own = side.floats(ownOutput, (b * capture.rows.length + n) * width, width);
-    add(output, own, 0, o, r * width, width);
-  });
+  if (ownOutput && o) {
+    const width = heads * valueDim, own = side.floats(ownOutput, (b * capture.rows.length + first) * width, count * width);
+    at.forEach((n, r) => add(output, own, (n - first) * width, o, r * width, width));
+  }
   const wanted = view.dtype === 'F16' || pattern.most > smallest || output.most > smallest;
   if (!wanted) return;
   // The noise floor: what rounding q, k and v once more to their type changes.
@@ -81,13 +82,16 @@ async function compare({ view, capture, side, between }: ParityInput, b: number,
 }
 
 function add(to: Difference, own: Float32Array, from: number, mine: Float32Array, at: number, count: number): void {
+  let { most, scale, finite } = to;
   for (let n = 0; n < count; n++) {
-    const difference = Math.abs(own[from + n] - mine[at + n]);
-    if (!Number.isFinite(difference)) { to.finite = false; continue; }
-    if (difference > to.most) to.most = difference;
-    const size = Math.abs(own[from + n]);
-    if (size > to.scale) to.scale = size;
+    const difference = Math.abs(own[from + n] - mine[at + n]), size = Math.abs(own[from + n]);
+    if (difference > most) most = difference;
+    if (size > scale) scale = size;
+    if (difference !== difference || size === Infinity) finite = false;
   }
+  to.most = most;
+  to.scale = scale;
+  to.finite = finite && most < Infinity;
 }
 
 /** Twice the noise floor, as the graph's own rounding counts too; sums of large outputs are also off by 2⁻²⁰ of their size. */

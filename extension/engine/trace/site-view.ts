@@ -58,10 +58,25 @@ export function viewStoredSite(store: TensorStore, site: Site, rule: MaskRule | 
   return viewSite(store, site, visibility, rule.sink === null ? undefined : store.floats(rule.sink));
 }
 
-/** Positions [from, to) of q, k or v of one sample: [position, head, dim]. */
-export function readRows(view: SiteView, part: 'hook_q' | 'hook_k' | 'hook_v', b: number, from: number, to: number): Float32Array {
-  const [, positions, heads, dim] = view.store.info(`${view.name}.${part}`).shape, row = heads * dim;
-  return view.store.floats(`${view.name}.${part}`, (b * positions + from) * row, (to - from) * row);
+type Part = 'hook_q' | 'hook_k' | 'hook_v';
+/** The sample that was last read whole: completion asks for it again and again. One at a time, and not for long. */
+let whole: { readonly view: SiteView; readonly b: number; readonly parts: Map<Part, Float32Array> } | undefined;
+const wholeBytes = 64 * 2 ** 20;
+
+/** Forgets the sample that was last read whole. */
+export function forgetSample(): void { whole = undefined; }
+
+/** Positions [from, to) of q, k or v of one sample: [position, head, dim]. Not to be written to. */
+export function readRows(view: SiteView, part: Part, b: number, from: number, to: number): Float32Array {
+  const name = `${view.name}.${part}`, [, positions, heads, dim] = view.store.info(name).shape, row = heads * dim;
+  const known = whole?.view === view && whole.b === b ? whole.parts.get(part) : undefined;
+  if (known) return known.subarray(from * row, to * row);
+  const rows = view.store.floats(name, (b * positions + from) * row, (to - from) * row);
+  if (from === 0 && to === positions && rows.byteLength <= wholeBytes) {
+    if (whole?.view !== view || whole.b !== b) whole = { view, b, parts: new Map() };
+    whole.parts.set(part, rows);
+  }
+  return rows;
 }
 
 /** One head out of [position, heads, dim]: [position, 1, dim]. */
