@@ -1,16 +1,14 @@
 /** The walk: from the lens in model.py through the trace and back, until the model changes and is traced again; in the dark and in the light. */
 import { strict as assert } from 'node:assert';
-import { readFileSync, utimesSync, writeFileSync } from 'node:fs';
+import { readFileSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { results } from '../../bed/run.mjs';
-import { goToLine, lens, openFile, openWorkbench, webviewFrame } from '../../bed/workbench.mjs';
+import { goToLine, lens, openFile, openWorkbench, runCommand, webviewFrame } from '../../bed/workbench.mjs';
 import { answerQuestions, lensOverAttention, mapOf, overview, prompt, readOverview } from '../steps.mjs';
 
 /** The steps as [name, work]; each stands on those before it. `lines` is what the page's consoles printed. */
 export function walkCases({ server, page, lines }) {
   const picture = name => page.screenshot({ path: join(results, `${name}.png`) });
-  const settingsFile = join(server.data, 'User/settings.json');
-  const set = settings => writeFileSync(settingsFile, JSON.stringify({ ...JSON.parse(readFileSync(settingsFile, 'utf8')), ...settings }));
   let frame;
   const inTrace = testid => frame.locator(`[data-testid="${testid}"]`);
 
@@ -138,8 +136,11 @@ export function walkCases({ server, page, lines }) {
       assert.equal(await lens(page, /stale/i).count(), 0);
     }],
     ['the light theme and high contrast: both tabs', async () => {
-      for (const [name, theme, look] of [['light', 'Light Modern', '.monaco-workbench.vs'], ['contrast', 'Default High Contrast', '.monaco-workbench.hc-black']]) {
-        set({ 'workbench.colorTheme': theme });
+      for (const [name, theme, look] of [['light', 'Light Modern', '.monaco-workbench.vs'], ['contrast', 'Dark High Contrast', '.monaco-workbench.hc-black']]) {
+        await runCommand(page, 'Preferences: Color Theme');
+        await page.locator('.quick-input-list .monaco-list-row', { hasText: 'Modern' }).first().waitFor();
+        await page.locator('.quick-input-widget input').first().fill(theme);
+        await page.locator('.quick-input-list .monaco-list-row', { hasText: theme }).first().click();
         await page.locator(look).waitFor();
         await page.locator('.tab', { hasText: '.attntrace' }).last().click();
         frame = await webviewFrame(page, '[data-testid="tab-overview"]');
