@@ -11,18 +11,21 @@ import { panelPage } from '../../extension/host/panel-page.ts';
 export const themes = {
   dark: { kind: 'vscode-dark', foreground: '#cccccc', background: '#1f1f1f', description: '#9d9d9d', hover: '#2a2d2e', widget: '#202020', border: '#454545', input: '#313131', badge: '#616161', badgeText: '#f8f8f8', button: '#0078d4', secondary: '#313131', link: '#4daafc', error: '#f85149', warning: '#352a05', focus: '#0078d4' },
   light: { kind: 'vscode-light', foreground: '#3b3b3b', background: '#ffffff', description: '#6b6b6b', hover: '#f2f2f2', widget: '#f8f8f8', border: '#c8c8c8', input: '#ffffff', badge: '#cccccc', badgeText: '#3b3b3b', button: '#005fb8', secondary: '#e5e5e5', link: '#005fb8', error: '#c72e0f', warning: '#f6f5d2', focus: '#005fb8' },
+  contrast: { kind: 'vscode-high-contrast', foreground: '#ffffff', background: '#000000', description: '#ffffffb3', hover: '#000000', widget: '#0c141f', border: '#6fc3df', input: '#000000', badge: '#000000', badgeText: '#ffffff', button: '#000000', secondary: '#000000', link: '#21a6ff', error: '#f48771', warning: '#000000', focus: '#f38518' },
 } as const;
 export type Theme = keyof typeof themes;
 
 const root = resolve(import.meta.dirname, '../..'), nonce = 'gallery';
 
-/** `calls` collects what the panel asked of the host. */
-export interface Gallery { readonly url: (theme: Theme) => string; readonly calls: string[]; setStale(sentence: string | undefined): void; close(): void }
+type Answers = { [K in keyof PanelApi]: (request: Parameters<PanelApi[K]>[0]) => unknown };
+/** `calls` collects what the panel asked of the host; any of `answers` may be replaced, to show what goes wrong. */
+export interface Gallery { readonly url: (theme: Theme) => string; readonly calls: string[]; readonly answers: Answers; setStale(sentence: string | undefined): void; close(): void }
 
 export async function openGallery(traceFile: string): Promise<Gallery> {
   const traces = new OpenTraces(), open = traces.open(traceFile), calls: string[] = [];
+  const [script, style] = ['dist/webview.js', 'dist/webview.css'].map(file => readFileSync(join(root, file)));
   let stale: string | undefined;
-  const api: { readonly [K in keyof PanelApi]: (request: Parameters<PanelApi[K]>[0]) => unknown } = {
+  const answers: Answers = {
     state: (): TracePanelState => ({ open, ...(stale ? { stale } : {}), sources: Object.fromEntries(open.manifest.sites.map(site => [site.name, 'model.py:102'])) }),
     tile: request => {
       const view = traces.view(request.trace, request.site);
@@ -41,16 +44,16 @@ export async function openGallery(traceFile: string): Promise<Gallery> {
       request.on('end', () => {
         const { method, request: asked } = JSON.parse(body) as { method: keyof PanelApi; request: never };
         calls.push(method);
-        void (async () => { try { return { ok: await api[method](asked) }; } catch (error) { return { error: toWire(error) }; } })()
+        void (async () => { try { return { ok: await answers[method](asked) }; } catch (error) { return { error: toWire(error) }; } })()
           .then(answer => send('application/json', JSON.stringify(answer, (_, value: unknown) => (value instanceof Float32Array || value instanceof Int32Array ? { type: value.constructor.name, base64: Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64') } : value))));
       });
-    } else if (path === '/webview.js') send('text/javascript', readFileSync(join(root, 'dist/webview.js')));
-    else if (path === '/webview.css') send('text/css', readFileSync(join(root, 'dist/webview.css')));
+    } else if (path === '/webview.js') send('text/javascript', script);
+    else if (path === '/webview.css') send('text/css', style);
     else if (path === '/host.js') send('text/javascript', hostScript);
-    else send('text/html', page(path.slice(1) === 'light' ? 'light' : 'dark'));
+    else send('text/html', page((Object.keys(themes) as Theme[]).find(theme => path === `/${theme}`) ?? 'dark'));
   });
   await new Promise<void>(done => server.listen(0, '127.0.0.1', done));
-  return { url: theme => `http://127.0.0.1:${port(server)}/${theme}`, calls, setStale: sentence => { stale = sentence; }, close: () => { server.close(); server.closeAllConnections(); traces.close(open.trace); } };
+  return { url: theme => `http://127.0.0.1:${port(server)}/${theme}`, calls, answers, setStale: sentence => { stale = sentence; }, close: () => { server.close(); server.closeAllConnections(); traces.close(open.trace); } };
 }
 
 function port(server: Server): number { return (server.address() as { port: number }).port; }
@@ -62,7 +65,7 @@ function page(theme: Theme): string {
     'editorHoverWidget-border': c.border, 'widget-border': c.border, 'panel-border': c.border, 'input-background': c.input, 'input-foreground': c.foreground, 'dropdown-background': c.input, 'dropdown-foreground': c.foreground, 'dropdown-border': c.border,
     'badge-background': c.badge, 'badge-foreground': c.badgeText, 'button-background': c.button, 'button-foreground': '#ffffff', 'button-secondaryBackground': c.secondary, 'button-secondaryForeground': c.foreground, 'textLink-foreground': c.link,
     'errorForeground': c.error, 'inputValidation-warningBackground': c.warning, 'inputValidation-warningBorder': '#b89500', 'inputValidation-errorBackground': c.widget, 'focusBorder': c.focus, 'font-family': 'DejaVu Sans, sans-serif', 'font-size': '13px', 'editor-font-family': 'DejaVu Sans Mono, monospace',
-    'charts-blue': theme === 'dark' ? '#3794ff' : '#1a85ff', 'charts-yellow': theme === 'dark' ? '#cca700' : '#9a6700', 'charts-red': c.error, 'testing-iconPassed': theme === 'dark' ? '#73c991' : '#388a34',
+    'charts-blue': theme !== 'light' ? '#3794ff' : '#1a85ff', 'charts-yellow': theme !== 'light' ? '#cca700' : '#9a6700', 'charts-red': c.error, 'testing-iconPassed': theme !== 'light' ? '#73c991' : '#388a34',
   };
   const css = `:root { ${Object.entries(variables).map(([name, value]) => `--vscode-${name}: ${value};`).join(' ')} }`;
   return panelPage({ script: '/webview.js', style: '/webview.css', source: "'self'", nonce, title: 'Gallery' })
@@ -81,7 +84,7 @@ window.acquireVsCodeApi = () => ({
   postMessage: ({ message }) => {
     if (!('call' in message)) return;
     const say = reply => window.postMessage({ to: 'panel', message: reply }, '*');
-    fetch('/call', { method: 'POST', body: JSON.stringify(message, (_, value) => value instanceof Uint8Array ? value.length : value) }).then(r => r.text()).then(text => {
+    fetch('/call', { method: 'POST', body: JSON.stringify(message, (_, value) => value instanceof Uint8Array ? btoa(Array.from(value, byte => String.fromCharCode(byte)).join('')) : value) }).then(r => r.text()).then(text => {
       const answer = JSON.parse(text, (_, value) => revive(value));
       say(answer.error ? { err: message.call, error: answer.error } : { ok: message.call, value: answer.ok });
     });
