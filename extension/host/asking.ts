@@ -7,8 +7,8 @@ import { byNearness, hasTokenizer } from './model-files.ts';
 import { readPrompt, shorten } from './prompts.ts';
 
 const mostModels = 500;
-/** A sentence that people of this field know, so that one Enter traces something worth seeing. */
-const firstText = 'When Mary and John went to the store, John gave a drink to';
+/** Something is found, given, and asked for: one Enter traces sinks, copying and an induction pattern, in the demo and in most language models. */
+const firstText = 'One morning Anna found a silver key near the mill. Anna gave the key to Boris. Boris put the key in his bag. Who has the key?';
 
 /** An .onnx file; the nearest to `near` (a Python file) stands first. A single model of the workspace is taken without asking, unless `always`. Undefined: the user closed the list. */
 export async function askModel(near: string | undefined, options: { readonly always: boolean; readonly current?: string }): Promise<string | undefined> {
