@@ -22,6 +22,7 @@ export interface Hooks { readonly progress?: (progress: Progress) => void; reado
 /** Errors: UserError (disk full, no capture), Cancelled. Whatever fails, nothing is left beside `out`, and an older trace there stays. */
 export async function completeCapture({ out }: Pick<Captured, 'out'>, hooks: Hooks = {}): Promise<{ readonly file: string; readonly manifest: Manifest }> {
   const opened: { close(): void }[] = [];
+  let flushing: Promise<void> | undefined;
   try {
     const index = readIndex(out), tensors = new Map(Object.entries(index.tensors));
     const store = new TensorStore(index.part, openForReading(index.part), tensors);
@@ -30,11 +31,14 @@ export async function completeCapture({ out }: Pick<Captured, 'out'>, hooks: Hoo
     opened.push(side);
     const writer = PartWriter.resume(index.part, index.tensors, index.headerSpace);
     opened.push(writer);
+    // The disk works on what the runner wrote while the statistics are made; the flush at the end is then short.
+    flushing = writer.sync().catch(() => undefined);
     const manifest = await fill(index, { store, side, writer, tensors }, hooks);
     hooks.progress?.({ phase: 'write' });
     await publish(index, writer, manifest);
     return { file: out, manifest };
   } finally {
+    await flushing;
     forgetSample();
     for (const one of opened) one.close();
     discardCapture(out);

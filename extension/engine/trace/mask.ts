@@ -70,25 +70,38 @@ function broadcastDims(input: MaskInput, shape: readonly number[]): readonly [nu
   return dims as never;
 }
 
-async function combine(ruled: Visibility, terms: readonly { readonly dims: readonly [number, number, number, number]; readonly data: Float32Array; readonly as: 'add' | 'keep' | 'drop' }[], dims: readonly [number, number, number, number], breathe: Breathe): Promise<Cells> {
-  const [B, H, Q, K] = dims;
-  const visible = new Uint8Array(B * H * Q * K), added = new Float32Array(B * H * Q * K);
+interface Term { readonly dims: readonly [number, number, number, number]; readonly data: Float32Array; readonly as: 'add' | 'keep' | 'drop' }
+
+async function combine(ruled: Visibility, terms: readonly Term[], dims: readonly [number, number, number, number], breathe: Breathe): Promise<Cells> {
+  const [B, H, Q, K] = dims, visible = new Uint8Array(B * H * Q * K), added = new Float32Array(B * H * Q * K);
   let biased = false;
   for (let b = 0, at = 0; b < B; b++) for (let h = 0; h < H; h++) for (let i = 0; i < Q; i++, at += K) {
-    visible.fill(1, at + lowKey(ruled, i), at + Math.max(lowKey(ruled, i), highKey(ruled, i)));
-    for (const { dims: [tb, th, tq, tk], data, as } of terms) {
-      const row = (((b % tb) * th + (th === 1 ? 0 : h)) * tq + (tq === 1 ? 0 : i)) * tk, step = tk === 1 ? 0 : 1, end = tk === 1 ? K : tk;
-      if (as === 'add') for (let j = 0; j < end; j++) added[at + j] += data[row + j * step];
-      else if (as === 'keep') { for (let j = 0; j < end; j++) if (!data[row + j * step]) visible[at + j] = 0; } else for (let j = 0; j < end; j++) if (data[row + j * step]) visible[at + j] = 0;
-      visible.fill(0, at + end, at + K);
-    }
-    for (let j = at; j < at + K; j++) {
-      if (added[j] <= hiddenAt) visible[j] = 0;
-      if (visible[j] && added[j] !== 0) biased = true;
-    }
-    { const rest = breathe(K); if (rest) await rest; }
+    const low = lowKey(ruled, i), row = visible.subarray(at, at + K), sums = added.subarray(at, at + K);
+    row.fill(1, low, Math.max(low, highKey(ruled, i)));
+    for (const term of terms) applyTerm(term, b, h, i, row, sums);
+    if (hideRow(row, sums)) biased = true;
+    const rest = breathe(K);
+    if (rest) await rest;
   }
   return { visible, added, biased };
+}
+
+// The loops over keys stand in functions of their own: these are what an engine compiles well.
+function applyTerm({ dims: [tb, th, tq, tk], data, as }: Term, b: number, h: number, i: number, visible: Uint8Array, added: Float32Array): void {
+  const K = visible.length, row = (((b % tb) * th + (th === 1 ? 0 : h)) * tq + (tq === 1 ? 0 : i)) * tk, step = tk === 1 ? 0 : 1, end = tk === 1 ? K : tk;
+  if (as === 'add') for (let j = 0; j < end; j++) added[j] += data[row + j * step];
+  else { const hides = as === 'drop'; for (let j = 0; j < end; j++) if ((data[row + j * step] !== 0) === hides) visible[j] = 0; }
+  visible.fill(0, end);
+}
+
+/** Hides what is masked; true when something is added to a visible score. */
+function hideRow(visible: Uint8Array, added: Float32Array): boolean {
+  let biased = false;
+  for (let j = 0; j < added.length; j++) {
+    const value = added[j];
+    if (value <= hiddenAt) visible[j] = 0; else if (value !== 0 && visible[j]) biased = true;
+  }
+  return biased;
 }
 
 /** A rule and visible keys [batch, key] that give exactly these cells, for the rows that `real` admits. */
@@ -98,11 +111,10 @@ async function fit(visible: Uint8Array, [B, H, Q, K]: readonly number[], input: 
   for (let b = 0; b < B; b++) for (let i = 0; i < Q; i++) {
     if (real && !real(b, i)) continue;
     const at = (b * H * Q + i) * K;
-    let first = 0, last = K - 1;
-    while (first < K && !visible[at + first]) first++;
-    while (last >= 0 && !visible[at + last]) last--;
-    if (first <= last) { most = Math.max(most, last - i); least = Math.min(least, first - i); }
-    { const rest = breathe(K); if (rest) await rest; }
+    const row = visible.subarray(at, at + K), first = row.indexOf(1), last = row.lastIndexOf(1);
+    if (first >= 0) { most = Math.max(most, last - i); least = Math.min(least, first - i); }
+    const rest = breathe(K);
+    if (rest) await rest;
   }
   const tries: Visibility['rule'][] = [{ causal: false, offset: 0, window: null }];
   if (Number.isFinite(most)) {
@@ -117,8 +129,9 @@ async function fit(visible: Uint8Array, [B, H, Q, K]: readonly number[], input: 
     for (let b = 0; b < B; b++) for (let i = 0; i < Q; i++) {
       if (real && !real(b, i)) continue;
       const at = (b * H * Q + i) * K;
-      for (let j = lowKey(of, i), high = highKey(of, i); j < high; j++) { reached[b * K + j] = 1; if (visible[at + j]) keys[b * K + j] = 1; }
-      { const rest = breathe(K); if (rest) await rest; }
+      reach(visible, at, lowKey(of, i), highKey(of, i), keys, reached, b * K);
+      const rest = breathe(K);
+      if (rest) await rest;
     }
     for (let n = 0; n < keys.length; n++) if (!reached[n]) keys[n] = 1;
     if (await matches(visible, [B, H, Q, K], of, keys, real, breathe)) return { rule, keys };
@@ -130,9 +143,19 @@ async function matches(visible: Uint8Array, [B, H, Q, K]: readonly number[], of:
   for (let b = 0; b < B; b++) for (let i = 0; i < Q; i++) {
     if (real && !real(b, i)) continue;
     const at = (b * H * Q + i) * K, low = lowKey(of, i), high = highKey(of, i);
-    for (let j = 0; j < K; j++) if (visible[at + j] !== (j >= low && j < high ? keys[b * K + j] : 0)) return false;
-    { const rest = breathe(K); if (rest) await rest; }
+    if (!sameRow(visible, at, low, high, keys, b * K, K)) return false;
+    const rest = breathe(K);
+    if (rest) await rest;
   }
+  return true;
+}
+
+function reach(visible: Uint8Array, at: number, low: number, high: number, keys: Uint8Array, reached: Uint8Array, base: number): void {
+  for (let j = low; j < high; j++) { reached[base + j] = 1; keys[base + j] |= visible[at + j]; }
+}
+
+function sameRow(visible: Uint8Array, at: number, low: number, high: number, keys: Uint8Array, base: number, K: number): boolean {
+  for (let j = 0; j < K; j++) if (visible[at + j] !== (j >= low && j < high ? keys[base + j] : 0)) return false;
   return true;
 }
 
@@ -183,10 +206,17 @@ async function agrees(of: Visibility, perQuery: boolean, cells: Cells, [B, H, Q,
   const row = new Float32Array(K), whole: Visibility = perQuery ? of : { ...of, rule: { causal: false, offset: 0, window: null } };
   for (let b = 0, at = 0; b < B; b++) for (let h = 0; h < H; h++) for (let i = 0; i < Q; i++, at += K) {
     additiveRow(whole, b, h, i, 0, K, row, 0, -Infinity);
-    for (let j = 0; j < K; j++) {
-      if (row[j] === -Infinity ? cells.visible[at + j] !== 0 : cells.visible[at + j] !== 1 || row[j] !== cells.added[at + j] && !(Number.isNaN(row[j]) && Number.isNaN(cells.added[at + j]))) return false;
-    }
-    { const rest = breathe(K); if (rest) await rest; }
+    if (!rebuilt(row, cells.visible, cells.added, at)) return false;
+    const rest = breathe(K);
+    if (rest) await rest;
+  }
+  return true;
+}
+
+function rebuilt(row: Float32Array, visible: Uint8Array, added: Float32Array, at: number): boolean {
+  for (let j = 0; j < row.length; j++) {
+    const value = row[j], original = added[at + j];
+    if (value === -Infinity ? visible[at + j] !== 0 : visible[at + j] !== 1 || value !== original && !(value !== value && original !== original)) return false;
   }
   return true;
 }
