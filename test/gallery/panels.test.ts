@@ -158,8 +158,10 @@ describe('what goes wrong', () => {
     await at('head-cell', '[data-label="L1H0"]').waitFor();
     expect(await at('parity-badge').getAttribute('data-level')).toBe('failed');
     expect(await page.locator('.failure').allInnerTexts()).toContain('L1: off by 0.3 where 1e-5 is allowed (probabilities). The scale does not fit.');
-    expect(await at('head-cell', '[data-label^="L1H"]').locator('canvas').count()).toBe(0);
-    expect(await at('head-cell', '[data-label^="L0H"]').locator('canvas').count()).toBe(8);
+    await at('head-cell', '[data-label="L0H7"][data-ready="true"]').waitFor();
+    expect(await at('head-cell', '[data-label^="L1H"][data-ready]').count()).toBe(0);
+    expect(await page.locator('.layer', { has: at('head-cell', '[data-label="L1H0"]') }).locator('canvas').count()).toBe(0);
+    expect(await page.locator('.layer', { has: at('head-cell', '[data-label="L0H0"]') }).locator('canvas').count()).toBe(1);
     await at('head-cell', '[data-label="L1H0"]').click();
     expect(await at('not-drawn').innerText()).toContain('It is not drawn.');
     expect(await at('map').count()).toBe(0);

@@ -27,7 +27,7 @@ export function Overview({ store, state }: Props) {
       <Prompt state={state} batch={batch} />
       <Verdicts store={store} state={state} />
       <section>
-        <h2>Heads <span class="quiet">rows are layers, columns are heads; a map's rows are queries, its columns keys. Click one to see it in full.</span></h2>
+        <h2>Heads <span class="quiet">rows are layers, columns are heads; a map's rows are queries, its columns keys. Each has its own brightness; click one to see it in full.</span></h2>
         <HeadGrid store={store} state={state} />
       </section>
     </div>

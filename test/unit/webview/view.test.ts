@@ -1,6 +1,7 @@
 /** Where a map lies under its window, which tiles that needs, and which labels fit beside it. */
 import { describe, expect, it } from 'vitest';
 import { axisLabels, cut, labelStep, withFocus } from '../../../webview/marks/axis.ts';
+import { gridSize, thumbnailTexels } from '../../../webview/marks/grid.ts';
 import { isAllMasked, levelFor, tileSpan, tileTexels, tilesFor, topLevel } from '../../../webview/marks/tiles.ts';
 import { bringIn, cellAt, centreOn, clamp, fit, pan, visible, zoomAbout } from '../../../webview/marks/view.ts';
 
@@ -118,5 +119,23 @@ describe('axis labels', () => {
     expect(cut('hello world', 6, measure)).toBe('hello…');
     expect(cut('👩🎉👋🙂', 3, measure)).toBe('👩🎉…');
     expect(cut('hello', 1, measure)).toBe('');
+  });
+});
+
+describe('the grid of heads', () => {
+  it('shows 8 or 16 heads large, 32 small without scrolling, and never under 24 pixels', () => {
+    expect(gridSize(8, 900)).toEqual({ thumb: 68, step: 84, inset: 8, small: false });
+    expect(gridSize(16, 1300)).toMatchObject({ small: false });
+    const small = gridSize(32, 1300);
+    expect(small.small).toBe(true);
+    expect(small.step * 32).toBeLessThanOrEqual(1300 - 44);
+    expect(gridSize(64, 900).thumb).toBe(24);
+    for (const heads of [1, 9, 12, 30, 64]) for (const width of [300, 900, 1400]) { const { thumb, step, inset } = gridSize(heads, width); expect(step).toBe(thumb + 2 * inset); }
+  });
+  it('takes one head out of the batch, only bins that hold anything, and hides what no query sees', () => {
+    const data = Float32Array.from({ length: 2 * 3 * 16 }, (_, i) => i), at = { batch: 1, head: 2, heads: 3, size: 4 };
+    expect([...thumbnailTexels(data, at, 2, false).data]).toEqual([80, 81, 84, 85]);
+    expect(thumbnailTexels(data, at, 100, true)).toMatchObject({ side: 4, most: 95 });
+    expect([...thumbnailTexels(data, at, 2, true).data]).toEqual([80, NaN, 84, 85]);
   });
 });

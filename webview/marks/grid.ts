@@ -1,0 +1,31 @@
+/** The layer × head grid: how large its thumbnails are, and what of a thumbnail holds anything. */
+
+/** CSS pixels. A head's cell is `step` wide, its thumbnail `inset` from the cell's edges. `small`: no room for more than a head's number under it. */
+export interface GridSize { readonly thumb: number; readonly step: number; readonly inset: number; readonly small: boolean }
+
+const largest = 68, smallest = 24, layerLabel = 44, inset = 8, insetSmall = 3;
+
+/** Thumbnails as large as fit beside each other, between 24 and 68 pixels; a grid of more heads than that scrolls sideways. */
+export function gridSize(heads: number, width: number): GridSize {
+  const room = Math.floor((width - layerLabel) / Math.max(1, heads)), roomy = Math.min(largest, room - 2 * inset);
+  if (roomy >= 56) return { thumb: roomy, step: roomy + 2 * inset, inset, small: false };
+  const thumb = Math.max(smallest, Math.min(largest, room - 2 * insetSmall));
+  return { thumb, step: thumb + 2 * insetSmall, inset: insetSmall, small: true };
+}
+
+/**
+ * One head's pooled map [side, side] out of `data` [batch, head, size, size], with NaN above the causal diagonal:
+ * with fewer positions than bins only the first bins hold anything, and a bin that no query sees is not a zero.
+ */
+export function thumbnailTexels(data: Float32Array, at: { readonly batch: number; readonly head: number; readonly heads: number; readonly size: number }, tokens: number, causal: boolean): { readonly side: number; readonly data: Float32Array; readonly most: number } {
+  const { size } = at, from = (at.batch * at.heads + at.head) * size * size, side = Math.max(1, Math.min(size, tokens)), texels = new Float32Array(side * side);
+  let most = 0;
+  for (let row = 0; row < side; row++) {
+    for (let col = 0; col < side; col++) {
+      const value = causal && col > row ? NaN : data[from + row * size + col];
+      texels[row * side + col] = value;
+      if (value > most && value < Infinity) most = value;
+    }
+  }
+  return { side, data: texels, most };
+}
