@@ -30,9 +30,9 @@ const groups: Readonly<Record<string, (site: { readonly kind: string; readonly s
 const softer = (zoo: ZooCase): number => (zoo.architecture === 'gemma2' && zoo.export.startsWith('sdpa') ? 2e-4 : 0);
 
 describe.each(zooCases().map(zoo => [`${zoo.architecture}/${zoo.export}`, zoo] as const))('%s', (name, zoo) => {
-  it('sums up the probabilities as PyTorch has them', async () => {
+  it.each([['quickly', false], ['with little memory', true]])('sums up the probabilities as PyTorch has them, %s', async (_, sparing) => {
     const out = join(folder, `${name.replace('/', '-')}.attntrace`);
-    const traced = capture({ model: zoo.file, prompt: { kind: 'tensors', file: zoo.reference }, out, dtype: 'fp32' }, { progress: () => undefined });
+    const traced = capture({ model: zoo.file, prompt: { kind: 'tensors', file: zoo.reference }, out, dtype: 'fp32' }, { progress: () => undefined, sparing });
     const { plans, refused } = recognise(await openModel(zoo.file));
     if (!plans.length) {
       expect(refused.length).toBeGreaterThan(0);
@@ -66,7 +66,7 @@ describe.each(zooCases().map(zoo => [`${zoo.architecture}/${zoo.export}`, zoo] a
     if (!plans.length) return;
     const inputs = fillInputs(model, { tensors: readGivenTensors(zoo.reference, openInputs(model).map(input => input.name)) }, {});
     const output = inputs.sides.length ? model.graph.outputs.find(one => (one.dims?.length ?? 3) === 3)?.name : undefined;
-    const taps = planTaps(model, view, plans, { stored: 'F32', keepZ: true, ...(output ? { logits: output } : {}) });
+    const taps = planTaps(model, view, plans, { stored: 'F32', keepZ: true, sparing: false, ...(output ? { logits: output } : {}) });
     const own = await run(writeSkeleton(model), model.dataFolder, inputs.feeds, level), tapped = await run(writeSkeleton(model, taps.edits), model.dataFolder, { ...inputs.feeds, ...ownFeeds(taps, inputs) }, level);
     expect(Object.keys(own).length).toBeGreaterThan(0);
     for (const [out, tensor] of Object.entries(own)) expect(Buffer.compare(bytes(tapped[out]), bytes(tensor)), out).toBe(0);

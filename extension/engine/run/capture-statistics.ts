@@ -10,26 +10,28 @@ export interface StatisticsWriting {
   readonly fetched: Fetched;
   readonly part: PartWriter;
   readonly side: PartWriter;
+  /** Product of all factors of the scores. */
+  readonly scale: number;
 }
 
 /**
  * Writes stats.* into the part and the moments into the side file. Undefined, and nothing written, where a hidden score turned out to be
  * −inf against what the graph's constants say: then they are computed from q and k.
  */
-export function writeStatistics({ name, taps, fetched, part, side }: StatisticsWriting): { readonly heads: number; readonly moments: string } | undefined {
+export function writeStatistics({ name, taps, fetched, part, side, scale }: StatisticsWriting): { readonly heads: number; readonly moments: string } | undefined {
   const max = fetched.take(taps.max), dims = max.dims;
   if (dims.length !== 3) throw new UserError(`The probabilities of ${name} have ${dims.length + 1} axes; 4 were expected.`, 'Report this model.');
   const largest = max.data as Float32Array, places = fetched.take(taps.maxKey).data as BigInt64Array;
-  const products = fetched.take(taps.maxProduct).data as Float32Array, means = fetched.take(taps.meanScore).data as Float32Array;
-  const count = largest.length;
+  const scores = fetched.take(taps.maxScore).data as Float32Array, means = fetched.take(taps.meanScore).data as Float32Array;
+  const count = largest.length, factor = taps.unscaled ? scale : 1;
   const lse = new Float32Array(count), entropy = new Float32Array(count), maxKey = new Int32Array(count);
   for (let i = 0; i < count; i++) {
     const p = largest[i];
     if (!(p > 0)) { lse[i] = -Infinity; maxKey[i] = -1; largest[i] = 0; continue; }
     if (Number.isNaN(means[i])) return undefined;
-    lse[i] = products[i] / p - Math.log(p);
+    lse[i] = scores[i] - Math.log(p);
     // Rounding may leave a one-hot row a hair below zero.
-    entropy[i] = Math.max(0, products[i] / p - Math.log(p) - means[i]);
+    entropy[i] = Math.max(0, scores[i] - Math.log(p) - factor * means[i]);
     maxKey[i] = Number(places[i]);
   }
   part.append(`${name}.stats.lse`, 'F32', dims, lse);

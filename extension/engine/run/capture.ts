@@ -24,10 +24,15 @@ import { planTaps, rowsKept, type SiteTaps, type Taps } from './taps.ts';
 import { readGivenTensors } from './tensor-file.ts';
 import { loadTokenizer, type TextTokenizer } from './tokenizer.ts';
 
+/** From this many tokens on, the probabilities of a layer are so large that another matrix of their size is not made. */
+const sparingFrom = 1024;
+
 export interface CaptureHooks {
   readonly progress: (progress: Progress) => void;
   /** For tests that alter what was recognised. */
   readonly alter?: (plans: readonly SitePlan[]) => readonly SitePlan[];
+  /** Whether memory counts more than time; by the length of the prompt when not given. */
+  readonly sparing?: boolean;
 }
 
 /**
@@ -43,7 +48,7 @@ export async function capture(request: TraceRequest, hooks: CaptureHooks): Promi
   }
 }
 
-async function captureInto(request: TraceRequest, { progress, alter }: CaptureHooks, writers: PartWriter[]): Promise<Captured> {
+async function captureInto(request: TraceRequest, { progress, alter, sparing }: CaptureHooks, writers: PartWriter[]): Promise<Captured> {
   const clock = stopwatch();
   progress({ phase: 'open' });
   if (request.keep?.resid) throw new UserError('The residual stream cannot be kept by this version.', 'Leave resid out of --keep.');
@@ -66,7 +71,7 @@ async function captureInto(request: TraceRequest, { progress, alter }: CaptureHo
   const side = PartWriter.create(files.side);
   writers.push(side);
   const logits = inputs.sides.length ? logitsOutput(model, view, plans) : undefined;
-  const taps = planTaps(model, view, plans, { stored, keepZ: request.keep?.z ?? false, ...(logits ? { logits } : {}) });
+  const taps = planTaps(model, view, plans, { stored, keepZ: request.keep?.z ?? false, sparing: sparing ?? tokens.length >= sparingFrom, ...(logits ? { logits } : {}) });
   const skeleton = writeSkeleton(model, taps.edits);
   clock.lap('open');
   progress({ phase: 'session' });
@@ -194,7 +199,7 @@ function writeSite({ plan, taps, fetched, part, side, stored }: SiteWriting): Si
     if (!Object.hasOwn(side.tensors, name)) { const tensor = fetched.take(output); side.append(name, as === 'add' ? 'F32' : 'U8', tensor.dims, tensor.data); }
     return { tensor: name, as };
   });
-  const statistics = taps.statistics && writeStatistics({ name: site.name, taps: taps.statistics, fetched, part, side });
+  const statistics = taps.statistics && writeStatistics({ name: site.name, taps: taps.statistics, fetched, part, side, scale: scale ?? 1 });
   const ownPattern = own(taps.statistics?.ownPattern, 'ownPattern'), ownOutput = own(taps.ownOutput, 'ownOutput');
   const filled: Site = {
     ...site, scale: scale === null ? site.scale : Number(scale.toPrecision(9)), ...(q && k && v ? { heads: q[2], kvHeads: k[2], headDim: q[3], valueDim: v[3] } : statistics ? { heads: statistics.heads } : {}),

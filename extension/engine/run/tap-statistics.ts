@@ -2,14 +2,16 @@
 import { dataType, type GraphView } from '../onnx/model.ts';
 import type { SitePlan } from '../sites/site-plan.ts';
 import type { TapGraph } from './tap-graph.ts';
-import { asMatrix } from './tap-layout.ts';
+import { asMatrix, canonical } from './tap-layout.ts';
 
 /** Outputs of the tapped graph; [batch, head, query] unless said. */
 export interface StatisticsTaps {
-  /** Key of the largest probability (int64), that probability p, and p times its score s: lse = s − ln p for any key. */
-  readonly maxKey: string; readonly max: string; readonly maxProduct: string;
+  /** Key of the largest probability (int64), that probability p, and its score s: lse = s − ln p for any key. */
+  readonly maxKey: string; readonly max: string; readonly maxScore: string;
   /** Σ_j p·s: entropy = lse − Σ p·s. */
   readonly meanScore: string;
+  /** `meanScore` is of products q·k: it has yet to be multiplied by the scale. */
+  readonly unscaled: boolean;
   /** float32 [batch, head, key]: column sums over real rows. */
   readonly received: string;
   /** float32 [batch, head, 32, 32] */
@@ -31,6 +33,8 @@ interface Around {
   /** int64 [n] */
   readonly rows: string;
   readonly view: GraphView;
+  /** Memory counts more than time: nothing of the size of the probabilities is made, where that can be had. */
+  readonly sparing: boolean;
   /** float32 values that shall be there as well before the model goes on, so that what they are copied from can go. */
   readonly alsoBefore: readonly string[];
 }
@@ -50,16 +54,16 @@ export function addStatistics(graph: TapGraph, plan: SitePlan, around: Around): 
   const wide = graph.node('MatMul', [probs, keyColumns(graph, dim(3))]);
   const moments = graph.slice(wide, 3, bins, bins + 2);
   const pooled = graph.node('MatMul', [rowBins(graph, weights, dim(2)), graph.slice(wide, 3, 0, bins)]);
-  // 0 · −inf is no number. Both nodes are the last readers of what they read, so that they work in place.
   const scores = graph.cast(asMatrix(graph, softmax.scores, softmax.layout, plan.site.heads), float);
-  const product = graph.node('Mul', [probs, staysFinite(plan, around.view) ? scores : graph.node('Max', [scores, graph.floats(-1e30)])]);
-  const meanScore = graph.reduceSum(product, [3], 0), maxProduct = graph.squeeze(graph.node('GatherElements', [product, place], { axis: 3 }), [3]);
+  const maxScore = graph.squeeze(graph.node('GatherElements', [scores, place], { axis: 3 }), [3]);
+  const mean = (around.sparing && meanProduct(graph, plan, probs)) || graph.reduceSum(graph.node('Mul', [probs, staysFinite(plan, around.view) ? scores : graph.node('Max', [scores, graph.floats(-1e30)])]), [3], 0);
+  const meanScore = typeof mean === 'string' ? mean : mean.value;
   const ownPattern = graph.node('Gather', [probs, rows], { axis: 2 });
   const last = plan.out?.value ?? softmax.probs;
-  graph.rewire(last, graph.after(last, [max, maxProduct, received, moments, pooled, meanScore, ownPattern, ...around.alsoBefore]));
+  graph.rewire(last, graph.after(last, [max, maxScore, received, moments, pooled, meanScore, ownPattern, ...around.alsoBefore]));
   return {
-    maxKey: graph.output(graph.squeeze(place, [3]), int64), max: graph.output(max, float), maxProduct: graph.output(maxProduct, float),
-    meanScore: graph.output(meanScore, float),
+    maxKey: graph.output(graph.squeeze(place, [3]), int64), max: graph.output(max, float), maxScore: graph.output(maxScore, float),
+    meanScore: graph.output(meanScore, float), unscaled: typeof mean !== 'string',
     received: graph.output(received, float), pooled: graph.output(pooled, float),
     moments: graph.output(moments, float), ownPattern: graph.output(ownPattern, float),
   };
@@ -99,4 +103,16 @@ function staysFinite(plan: SitePlan, view: GraphView): boolean {
     return depth < 100 && node.attributes.get('value')?.tensor === undefined && node.inputs.every(input => finite(input, depth + 1));
   };
   return plan.masks.every(({ value, as }) => as === 'add' && finite(value, 0));
+}
+
+/**
+ * Σ_j p·(q·k_j) = q·(p·k), where scores are scaled products and masks alone: visible cells get nothing added, hidden ones have no
+ * probability. Slower than p·s, but without a product as large as the scores. Query heads that share a key head are folded into its rows.
+ */
+function meanProduct(graph: TapGraph, plan: SitePlan, probs: string): { readonly value: string } | undefined {
+  if (!plan.q || !plan.k || plan.softcap !== 0 || plan.site.mask.additive || plan.site.sinkLogit) return undefined;
+  const q = canonical(graph, plan.q, 'b h s d'), k = canonical(graph, plan.k, 'b h s d'), shape = graph.shape(probs);
+  const folded = graph.reshape(probs, graph.concat([graph.slice(shape, 0, 0, 1), graph.dim(k, 1), graph.ints([-1]), graph.slice(shape, 0, 3, 4)], 0));
+  const mixed = graph.reshape(graph.node('MatMul', [folded, k]), graph.shape(q));
+  return { value: graph.reduceSum(graph.node('Mul', [q, mixed]), [3], 0) };
 }

@@ -89,7 +89,9 @@ class AlignedTokenizer implements TextTokenizer {
     const tokens = plain.map(one => one.token), spans = trimmed(plain, text, this.#config['post_processor'] as Json | null);
     // Where the template puts its own tokens shows when it is given one that nobody else uses.
     const around = this.#library.post_processor ? (this.#library.post_processor as unknown as (tokens: string[], pair: null, special: boolean) => { tokens: string[] })([marker], null, true).tokens : [marker];
-    const at = Math.max(around.indexOf(marker), 0);
+    const at = around.indexOf(marker);
+    // A template without a place for the text.
+    if (at < 0) return { ids: around.map(token => this.#id(token)), tokens: around.map(token => this.#readable(token)), spans: around.map(() => null) };
     const all = [...around.slice(0, at), ...tokens, ...around.slice(at + 1)];
     return {
       ids: all.map(token => this.#id(token)), tokens: all.map(token => this.#readable(token)),

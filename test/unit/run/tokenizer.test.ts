@@ -22,3 +22,48 @@ describe.each(names)('%s', name => {
     expect(encoded.tokens).toHaveLength(ids.length);
   });
 });
+
+describe('what a person reads', () => {
+  it('decodes bytes, keeps pieces that are no text apart, and names unknown ids', () => {
+    const own = tokenizerOf(read('byte-level.json').tokenizer, 'f');
+    const { ids, tokens } = own.encode(' Caf\u00e9\n\ud83d\ude00');
+    expect(tokens.join('')).toContain('\n');
+    expect(tokens.join('').replace(/\\x[0-9a-f]{2}/g, '')).toMatch(/^<s> ?Caf/);
+    expect(tokens.filter(token => /^(\\x[0-9a-f]{2})+$/.test(token)).length).toBeGreaterThan(0);
+    expect(ids.map(id => own.token(id))).toEqual(tokens);
+    expect(own.token(999_999)).toBe('#999999');
+  });
+  it('shows blanks as blanks', () => expect(tokenizerOf(read('unigram-metaspace.json').tokenizer, 'f').encode('the dog').tokens.join('')).toContain(' dog'));
+});
+
+describe('a tokenizer.json from a stranger', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'attnscope-tokenizer-'));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  const load = (text: string | Buffer): ReturnType<typeof loadTokenizer> => { writeFileSync(join(folder, 'tokenizer.json'), text); return loadTokenizer(join(folder, 'm.onnx')); };
+  const good = read('byte-level.json').tokenizer;
+  it.each([
+    ['is empty', ''], ['is no JSON', 'hello'], ['is a list', '[]'], ['has no model', '{}'], ['has a vocabulary of words', '{"model": {"vocab": {"a": "b"}}}'], ['has negative ids', '{"model": {"vocab": {"a": -1}}}'],
+    ['has added tokens that are none', JSON.stringify({ ...good, added_tokens: [3] })], ['has a normalizer of no kind', JSON.stringify({ ...good, normalizer: { type: 'Nonsense' } })],
+    ['has a model of no kind', JSON.stringify({ ...good, model: { type: 'Nonsense', vocab: {} } })], ['has merges that are none', JSON.stringify({ ...good, model: { ...(good['model'] as object), merges: 5 } })],
+    ['has an impossible pattern', JSON.stringify({ ...good, pre_tokenizer: { type: 'Split', pattern: { Regex: '(((' }, behavior: 'Isolated', invert: false } })],
+    ['asks for an id that is not there', JSON.stringify({ ...good, model: { type: 'BPE', vocab: { a: 0 }, merges: [] }, added_tokens: [], post_processor: { type: 'TemplateProcessing', single: [{ SpecialToken: { id: 'x', type_id: 0 } }], pair: [], special_tokens: {} } })],
+  ])('%s: a sentence', (_, text) => {
+    let error: unknown;
+    try { load(text)?.encode('b c'); } catch (thrown) { error = thrown; }
+    expect(error).toBeInstanceOf(UserError);
+    expect((error as UserError).sentence).toMatch(/tokenizer\.json.*\.$/s);
+  });
+  it('nests as deep as it likes: no stack is lost', () => {
+    let normalizer: unknown = { type: 'NFC' };
+    for (let i = 0; i < 2000; i++) normalizer = { type: 'Sequence', normalizers: [normalizer] };
+    expect(() => load(JSON.stringify({ ...good, normalizer }))?.encode('b')).toThrow(UserError);
+  });
+  it('is missing: nothing is loaded', () => {
+    rmSync(join(folder, 'tokenizer.json'));
+    expect(loadTokenizer(join(folder, 'm.onnx'))).toBeUndefined();
+  });
+  it('lies beside the folder of the graphs', () => {
+    writeFileSync(join(folder, 'tokenizer.json'), JSON.stringify(good));
+    expect(loadTokenizer(join(folder, 'onnx', 'model.onnx'))?.encode('the').ids.length).toBeGreaterThan(1);
+  });
+});
