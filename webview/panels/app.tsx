@@ -21,7 +21,7 @@ export function App({ store }: { readonly store: Store }) {
       )}
       {state?.stale && (
         <div class="banner stale" role="status" data-testid="stale-banner">
-          <span>{state.stale}</span>
+          <span><b>Stale:</b> {state.stale}</span>
           <Button primary testid="retrace" onPress={() => attempt(store.host.retrace({}))}>Trace again</Button>
         </div>
       )}
