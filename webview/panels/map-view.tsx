@@ -32,8 +32,8 @@ export function MapView({ store, state, site, head, batch }: Props) {
     const map = new MapController(canvas.current!, { host: store.host, head: { trace, site: site.name, batch, head }, extent, causalOffset, view: store.arrangement.peek().view, changed: setChange, failed: error => store.fail(error) });
     controller.current = map;
     map.setKind(store.arrangement.peek().scale);
-    const watcher = new ResizeObserver(() => { const box = frame.current!; map.resize({ width: Math.max(40, box.clientWidth - left), height: Math.max(40, box.clientHeight - top) }); });
-    watcher.observe(frame.current!);
+    const box = frame.current!, watcher = new ResizeObserver(() => { map.resize({ width: Math.max(40, box.clientWidth - left), height: Math.max(40, box.clientHeight - top) }); });
+    watcher.observe(box);
     return () => { watcher.disconnect(); map.dispose(); };
   }, []);
   useEffect(() => controller.current?.setKind(scale), [scale]);
