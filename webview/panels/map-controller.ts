@@ -50,7 +50,8 @@ export class MapController {
   /** Undefined while the whole map is fitted: what is kept of an arrangement then survives another window size. */
   get chosenView(): View | undefined { return this.#fitted ? undefined : this.view; }
   get scale(): Scale { return probabilityScale(this.kind, this.#most); }
-  get tiles(): readonly PlacedTile[] { return [...this.#tiles].sort((a, b) => b[1].key.level - a[1].key.level).map(([name, { tile }]) => ({ name, texels: tile, rows: tile.rows, cols: tile.cols })); }
+  /** What is painted, from the ground up. */
+  get tiles(): readonly PlacedTile[] { return [...this.#maskedGround(), ...[...this.#tiles].sort((a, b) => b[1].key.level - a[1].key.level).map(([name, { tile }]) => ({ name, texels: tile, rows: tile.rows, cols: tile.cols }))]; }
 
   resize(size: Size): void {
     this.size = size;
@@ -117,10 +118,10 @@ export class MapController {
   }
 
   #paint(): void {
-    const needed = this.#needed(), tiles = this.tiles;
-    this.#painter.draw({ view: this.view, size: this.size, devicePixels: devicePixelRatio, scale: this.scale, tiles: [...this.#maskedGround(), ...tiles], masked: maskedColour(), background: themeColour('--vscode-editor-background', [30, 30, 30]) });
+    const needed = this.#needed();
+    this.#painter.draw({ view: this.view, size: this.size, devicePixels: devicePixelRatio, scale: this.scale, tiles: this.tiles, masked: maskedColour(), background: themeColour('--vscode-editor-background', [30, 30, 30]) });
     const ready = needed.every(key => this.#tiles.has(tileName(key)));
-    this.#changed({ view: this.view, scale: this.scale, level: Math.min(levelFor(this.view, devicePixelRatio), topLevel(this.extent)), ready: ready && tiles.length > 0, ...(this.#problem ? { problem: this.#problem } : {}) });
+    this.#changed({ view: this.view, scale: this.scale, level: Math.min(levelFor(this.view, devicePixelRatio), topLevel(this.extent)), ready: ready && this.#tiles.size > 0, ...(this.#problem ? { problem: this.#problem } : {}) });
   }
 
   /** Under everything: the whole map as hidden cells, which is right for tiles that are never asked for. */
