@@ -12,7 +12,7 @@ export interface TapOptions {
   readonly stored: 'F32' | 'F16';
   readonly keepZ: boolean;
   /** Spend time to save memory, where probabilities are large. */
-  readonly sparing: boolean;
+  readonly sparing?: boolean;
   /** The output with logits [batch, position, vocabulary], if the model has one: its rows at `attnscope.last` are fetched. */
   readonly logits?: string;
 }
@@ -109,7 +109,7 @@ function tapSite(context: Context, plan: SitePlan): SiteTaps {
   };
   if (probs === undefined) return taps;
   const weights = realRows(context, side, probs);
-  const statistics = addStatistics(graph, plan, { probs, weights, rows, view: context.view, sparing: options.sparing, alsoBefore: stored === float ? [q, k, v].filter(value => value !== undefined) : [] });
+  const statistics = addStatistics(graph, plan, { probs, weights, rows, view: context.view, sparing: options.sparing === true, alsoBefore: stored === float ? [q, k, v].filter(value => value !== undefined) : [] });
   return { ...taps, statistics };
 }
 
