@@ -43,7 +43,8 @@ export async function capture(request: TraceRequest, hooks: CaptureHooks): Promi
   const writers: PartWriter[] = [];
   try { return await captureInto(request, hooks, writers); } catch (error) {
     for (const writer of writers) writer.close();
-    discardCapture(request.out);
+    // What cannot be removed was not made by this capture; the reason is the one to tell.
+    try { discardCapture(request.out); } catch { /* said above */ }
     throw error;
   }
 }

@@ -76,7 +76,7 @@ function refusal(model: Model, what: string, error: unknown): UserError {
 export function shortReason(message: string): string {
   const line = message.split(/\n(?:Stacktrace|\s+at )/)[0].replace(/\s+/g, ' ')
     .replace(/Non-zero status code returned while running (\S+) node\. Name:'([^']*)' Status Message: /, '$1 "$2": ')
-    .replace(/(?:\/|[A-Z]:\\)\S*?onnxruntime\S*?:\d+ [^:]*?(?:::[\w~<>]+)*\([^)]*\)(?: const)?(?: \[with [^\]]*\])? /g, '')
+    .replace(/(?:\/|[A-Z]:\\)\S*\.(?:cc|h|cpp):\d+ (?:[^()]*\([^()]*\)(?: const)?(?: \[with [^\]]*\])? )?/g, '')
     .replace(/^\[ONNXRuntimeError\] : \d+ : \w+ : /, '').replaceAll(own, '').trim().replace(/\.$/, '');
   return line.length > 300 ? `${line.slice(0, 300)}…` : line;
 }

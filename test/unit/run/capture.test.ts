@@ -1,0 +1,122 @@
+/** Captures that fail, and what a run leaves: nothing; and the small judgements around a run. */
+import { appendFileSync, copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, utimesSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import type { TraceRequest } from '../../../extension/contract/api.ts';
+import { UserError } from '../../../extension/contract/errors.ts';
+import { viewGraph } from '../../../extension/engine/onnx/graph-view.ts';
+import { openModel } from '../../../extension/engine/onnx/open.ts';
+import { capture, keptRowsOf, type CaptureHooks } from '../../../extension/engine/run/capture.ts';
+import { startHash } from '../../../extension/engine/run/file-hash.ts';
+import { nextTokens } from '../../../extension/engine/run/next-tokens.ts';
+import { checkRoom, chooseStored } from '../../../extension/engine/run/room.ts';
+import { shortReason } from '../../../extension/engine/run/runtime.ts';
+import { sameValues } from '../../../extension/engine/run/same-values.ts';
+import { recognise } from '../../../extension/engine/sites/recognise.ts';
+import type { SitePlan } from '../../../extension/engine/sites/site-plan.ts';
+import { readIndex } from '../../../extension/engine/trace/part-writer.ts';
+import { generateDecoder } from '../../bench/generate-decoder.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'attnscope-capture-')), zoo = join(import.meta.dirname, '../../zoo/models');
+const model = join(folder, 'model.onnx'), out = join(folder, 'out.attntrace');
+beforeEach(() => copyFileSync(join(zoo, 'llama/sdpa-ts.onnx'), model));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const run = (request: Partial<TraceRequest> = {}, hooks: Partial<CaptureHooks> = {}): Promise<unknown> => capture({ model, prompt: { kind: 'ids', ids: [5, 6, 7] }, out, ...request }, { progress: () => undefined, ...hooks });
+const left = (): string[] => readdirSync(folder).filter(name => name.startsWith('out.'));
+async function refused(promise: Promise<unknown>): Promise<string> {
+  const error = await promise.then(() => undefined, (thrown: unknown) => thrown);
+  expect(error).toBeInstanceOf(UserError);
+  expect(left()).toEqual([]);
+  return (error as UserError).sentence;
+}
+
+describe('a capture that fails leaves nothing', () => {
+  it('where the model changes while it is used', async () => {
+    expect(await refused(run({}, { progress: ({ phase }) => { if (phase === 'run') utimesSync(model, new Date(), new Date(Date.now() + 5000)); } }))).toBe(`${model} changed while it was being traced. Trace it again when it is no longer being written.`);
+    expect(await refused(run({}, { progress: ({ phase, done }) => { if (phase === 'write' && done === 0) appendFileSync(model, 'x'); } }))).toContain('changed while it was being traced');
+  });
+  it('where the model is cut short before the session takes its weights', async () => {
+    const sentence = await refused(run({}, { progress: ({ phase }) => { if (phase === 'session') truncateSync(model, 60_000); } }));
+    expect(sentence).toMatch(/^(model\.onnx cannot be opened by onnxruntime: |.*changed while it was being traced)/);
+  });
+  it('where a site does not exist in the graph', async () => {
+    const alter = (plans: readonly SitePlan[]): SitePlan[] => plans.map(plan => ({ ...plan, q: { ...plan.q!, value: 'nowhere' } }));
+    expect(await refused(run({}, { alter }))).toMatch(/^model\.onnx cannot be opened by onnxruntime: .*nowhere/);
+  });
+  it('where the run itself fails, with the reason that onnxruntime gives', async () => {
+    const alter = (plans: readonly SitePlan[]): SitePlan[] => plans.map(plan => ({ ...plan, out: { ...plan.out!, layout: 'b s (h d)', heads: 7 } }));
+    const sentence = await refused(run({}, { alter }));
+    expect(sentence).toMatch(/^model\.onnx (failed while it ran in|cannot be opened by) onnxruntime: /);
+    expect(sentence).not.toMatch(/\.cc:\d+|attnscope\./);
+  });
+  it('where it cannot be written', async () => {
+    expect(await refused(run({ out: join(folder, 'none', 'x.attntrace') }))).toContain('its folder does not exist');
+    mkdirSync(`${out}.part`);
+    try { await expect(run()).rejects.toThrow('is a folder'); } finally { rmSync(`${out}.part`, { recursive: true }); }
+  });
+  it('where the residual stream is asked for', async () => expect(await refused(run({ keep: { resid: true } }))).toContain('The residual stream cannot be kept by this version.'));
+});
+
+describe('a capture', () => {
+  it('stores halves, keeps outputs, and says which rows it kept', async () => {
+    const phases: string[] = [];
+    await run({ dtype: 'fp16', keep: { z: true, pattern: true } }, { progress: ({ phase }) => { phases.push(phase); } });
+    const index = readIndex(out);
+    expect(index.tensors['blocks.0.attn.hook_q']).toMatchObject({ dtype: 'F16', shape: [1, 3, 4, 8] });
+    expect(index.tensors['blocks.1.attn.hook_z']).toMatchObject({ dtype: 'F16', shape: [1, 3, 4, 8] });
+    expect(index.sites[0]).toMatchObject({ dtype: 'F16', rows: [0, 1, 2], statistics: 'graph' });
+    expect(index.keepPattern).toBe(true);
+    expect([...new Set(phases)]).toEqual(['open', 'session', 'run', 'write']);
+    expect(Object.keys(index.timesMs)).toEqual(['open', 'session', 'run', 'capture']);
+    expect(index.model.sha256).toBe(createHash('sha256').update(readFileSync(model)).digest('hex'));
+    expect(index.next[0]).toHaveLength(5);
+  });
+  it('takes weights beside the model into its hash, in the order of their names, and remembers it while they stay', async () => {
+    const file = generateDecoder(join(folder, 'beside'), { layers: 1, heads: 2, width: 16, vocabulary: 32, positions: 16 }), opened = await openModel(file), weights = join(folder, 'beside/weights.bin');
+    const digest = (): string => createHash('sha256').update(readFileSync(file)).update(readFileSync(weights)).digest('hex');
+    const before = await startHash(opened);
+    expect(before).toBe(digest());
+    expect(await startHash(opened)).toBe(before);
+    appendFileSync(weights, Buffer.alloc(4));
+    expect(await startHash(opened)).toBe(digest());
+  });
+});
+
+describe('judgements', () => {
+  it('keeps at least 64 rows of each sample, the first and the last real one among them', () => {
+    expect(keptRowsOf([[1, 1, 1]])).toEqual([0, 1, 2]);
+    const padded = Array.from({ length: 300 }, (_, i) => (i < 100 ? 0 : 1)), rows = keptRowsOf([padded, Array<number>(300).fill(1)]);
+    for (const row of [0, 100, 299]) expect(rows).toContain(row);
+    expect(rows.filter(row => row >= 100).length).toBeGreaterThanOrEqual(64);
+    expect([...rows].sort((a, b) => a - b)).toEqual(rows);
+    expect(keptRowsOf([[0, 0]])).toEqual([1]);
+  });
+  it('finds the five most likely tokens', () => {
+    const logits = Float32Array.of(1, 3, 2, 5, 4, 0, 3), sum = [1, 3, 2, 5, 4, 0, 3].reduce((total, x) => total + Math.exp(x), 0);
+    const [five] = nextTokens({ dims: [1, 7], data: logits }, id => `t${id}`);
+    expect(five.map(token => token.id)).toEqual([3, 4, 1, 6, 2]);
+    expect(five[0].probability).toBeCloseTo(Math.exp(5) / sum, 6);
+  });
+  it('stores float32 up to a gigabyte, then halves, and says what does not fit', async () => {
+    const { plans } = recognise(await openModel(model));
+    // 2 sites × (4 + 2 + 2) heads × 8 numbers × 4 bytes a token.
+    const most = Math.floor(2 ** 30 / (2 * 64 * 4));
+    expect(chooseStored('auto', plans, { batch: 1, length: most })).toBe('F32');
+    expect(chooseStored('auto', plans, { batch: 1, length: most + 1 })).toBe('F16');
+    expect(chooseStored('fp32', plans, { batch: 1, length: most + 1 })).toBe('F32');
+    expect(() => checkRoom(plans, { batch: 1, length: 2 ** 20 }, 'F32', out, 0)).toThrow(/^Tracing 1 × 1048576 tokens needs about [\d.]+ GB of memory; [\d.]+ (GB|MB) are free\.$/);
+    expect(() => checkRoom(plans, { batch: 1, length: 8 }, 'F32', out, 0)).not.toThrow();
+  });
+  it('shortens what onnxruntime says', () => {
+    expect(shortReason("Non-zero status code returned while running MatMul node. Name:'/m/MatMul' Status Message: /onnxruntime_src/onnxruntime/core/providers/cpu/math/matmul_helper.h:61 onnxruntime::common::Status onnxruntime::MatMulComputeHelper::Compute(const onnxruntime::TensorShape&, bool) left operand cannot broadcast on dim 0")).toBe('MatMul "/m/MatMul": left operand cannot broadcast on dim 0');
+    expect(shortReason(`x${'y'.repeat(500)}`).length).toBeLessThan(310);
+  });
+  it('takes masks that are computed alike in every layer for one', async () => {
+    const opened = await openModel(model), { plans } = recognise(opened), same = sameValues(viewGraph(opened)), masks = plans.map(plan => plan.masks[0].value);
+    expect(new Set(masks).size).toBe(2);
+    expect(same(masks[0])).toBe(same(masks[1]));
+    expect(same(plans[0].q!.value)).not.toBe(same(plans[1].q!.value));
+  });
+});
