@@ -34,6 +34,8 @@ async function shown(theme: Theme, work: () => Promise<void>, prepare: (gallery:
   page.on('pageerror', error => errors.push(error.message));
   try {
     await page.goto(gallery.url(theme));
+    // Until its first layout a page has elements, but no text.
+    await page.waitForFunction('document.body.innerText.trim() !== ""');
     await work();
     expect(await page.evaluate('window.violations')).toEqual([]);
     expect(errors).toEqual([]);
