@@ -7,7 +7,7 @@ import { startCodeServer } from '../bed/code-server.mjs';
 import { copyDemo } from '../bed/demo.mjs';
 import { results, say } from '../bed/run.mjs';
 import { notifications, openWorkbench } from '../bed/workbench.mjs';
-import { answerQuestions, lensOverAttention, mapOf, overview, prompt, readOverview } from './steps.mjs';
+import { answerQuestions, lensOverAttention, mapOf, overview, readOverview } from './steps.mjs';
 
 /** Returns the exit code; a failure prints one sentence and where the screenshot is. */
 export async function checkDemo(vsix, env) {
@@ -39,7 +39,7 @@ export async function checkDemo(vsix, env) {
 async function report(page) {
   const lens = await lensOverAttention(page, 'Trace Attention');
   await lens.click();
-  await answerQuestions(page, prompt);
+  await answerQuestions(page);
   const start = performance.now();
   const frame = await overview(page);
   const overviewMs = performance.now() - start;
@@ -49,6 +49,7 @@ async function report(page) {
   const sinks = shown.heads.toSorted((a, b) => b.sink - a.sink).slice(0, 5);
   await frame.locator(`[data-testid="head-cell"][data-label="${sinks[0].label}"]`).click();
   await mapOf(frame, `blocks.${sinks[0].row}.attn`, /H(\d+)$/.exec(sinks[0].label)[1]);
+  say(`prompt: ${shown.prompt}`);
   say(`sites: ${shown.sites}`);
   say(`parity: ${shown.parity.text}`);
   say(`strongest sink heads: ${sinks.map(head => `${head.label} ${(head.sink * 100).toFixed(1)} %`).join(', ')}`);

@@ -13,13 +13,13 @@ export async function lensOverAttention(page, text) {
   return found;
 }
 
-/** Answers the two questions: the demo's plain export, and `text`. Resolves when the last Enter was pressed. */
+/** Answers the two questions: the demo's plain export, and `text` (what is offered, when not given). Resolves when the last Enter was pressed. */
 export async function answerQuestions(page, text) {
   const title = page.locator('.quick-input-title');
   await title.filter({ hasText: 'model' }).waitFor();
   await page.locator('.quick-input-list .monaco-list-row', { hasText: /^model\.onnx/ }).first().click();
   await title.filter({ hasText: 'prompt' }).waitFor();
-  await page.locator('.quick-input-widget input').first().fill(text);
+  if (text !== undefined) await page.locator('.quick-input-widget input').first().fill(text);
   await page.locator('.quick-input-list .monaco-list-row', { hasText: 'trace this' }).first().waitFor();
   await page.keyboard.press('Enter');
 }
