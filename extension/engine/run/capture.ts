@@ -19,7 +19,7 @@ import { fileStamp, startHash } from './file-hash.ts';
 import { fillInputs, openInputs, type Inputs } from './inputs.ts';
 import { logitsOutput, nextTokens } from './next-tokens.ts';
 import { readConfig } from './model-config.ts';
-import { Runtime, runtimeVersions, type Fetched, type Place } from './runtime.ts';
+import { Runtime, collectGarbage, runtimeVersions, type Fetched, type Place } from './runtime.ts';
 import { planTaps, rowsKept, type SiteTaps, type Taps } from './taps.ts';
 import { readGivenTensors } from './tensor-file.ts';
 import { loadTokenizer, type TextTokenizer } from './tokenizer.ts';
@@ -46,7 +46,7 @@ export async function capture(request: TraceRequest, hooks: CaptureHooks): Promi
     // What cannot be removed was not made by this capture; the reason is the one to tell.
     try { discardCapture(request.out); } catch { /* said above */ }
     throw error;
-  }
+  } finally { collectGarbage(); }
 }
 
 async function captureInto(request: TraceRequest, { progress, alter, sparing }: CaptureHooks, writers: PartWriter[]): Promise<Captured> {
