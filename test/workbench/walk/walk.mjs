@@ -1,6 +1,6 @@
 /** The walk: from the lens in model.py through the trace and back, until the model changes and is traced again; in the dark and in the light. */
 import { strict as assert } from 'node:assert';
-import { readFileSync, utimesSync } from 'node:fs';
+import { readFileSync, readdirSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { results } from '../../bed/run.mjs';
 import { goToLine, lens, openFile, openWorkbench, runCommand, webviewFrame } from '../../bed/workbench.mjs';
@@ -135,6 +135,21 @@ export function walkCases({ server, page, lines }) {
       assert.match(await (await lensOverAttention(page, /\d+ sites/)).innerText(), /6 sites/);
       assert.equal(await lens(page, /stale/i).count(), 0);
     }],
+    ['the engine dies under an open trace: the page says so, and Restart brings the maps back', async () => {
+      await page.locator('.tab', { hasText: '.attntrace' }).first().click();
+      frame = await webviewFrame(page, '[data-testid="tab-overview"]');
+      await inTrace('tab-overview').click();
+      frame = await overview(page);
+      const pids = enginePids(server.extensions, 'analysis.js');
+      assert.equal(pids.length, 1);
+      process.kill(pids[0], 'SIGKILL');
+      await inTrace('error').filter({ hasText: 'The engine stopped' }).waitFor();
+      await picture('9-engine-stopped-dark');
+      await inTrace('restart').click();
+      await inTrace('error').waitFor({ state: 'detached' });
+      await frame.locator('[data-testid="head-cell"][data-label="L2H0"]').click();
+      await mapOf(frame, 'blocks.2.attn', 0);
+    }],
     ['the light theme and high contrast: both tabs', async () => {
       for (const [name, theme, look] of [['light', 'Light Modern', '.monaco-workbench.vs'], ['contrast', 'Dark High Contrast', '.monaco-workbench.hc-black']]) {
         await runCommand(page, 'Preferences: Color Theme');
@@ -162,6 +177,16 @@ export function walkCases({ server, page, lines }) {
       assert.equal(await frame.evaluate(() => window.ranAllTheSame), undefined);
     }],
   ];
+}
+
+/** Processes that run `script` of the extension installed below `extensions`. */
+function enginePids(extensions, script) {
+  return readdirSync('/proc').filter(name => /^\d+$/.test(name)).map(Number).filter(pid => {
+    try {
+      const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+      return command.includes(extensions) && command.includes(script);
+    } catch { return false; }
+  });
 }
 
 /** Hovers the last word of `needle` in model.py, wherever it stands, and resolves with the hover. */
