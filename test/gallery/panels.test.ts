@@ -96,6 +96,28 @@ describe('hands', () => {
     await expect.poll(keptView, patient).toBeUndefined();
   }));
 
+  it('only the main button drags, and a drag ends when the pointer is taken away', () => shown('dark', async () => {
+    await openHead('L0H0');
+    await at('map').focus();
+    for (const _ of [1, 2, 3, 4, 5, 6]) await page.keyboard.press('+');
+    await expect.poll(keptView, patient).toMatchObject({ cell: expect.any(Number) });
+    const box = (await at('map').boundingBox())!, view = await keptView();
+    await page.mouse.move(box.x + 200, box.y + 200);
+    await page.mouse.down({ button: 'right' });
+    await page.mouse.move(box.x + 100, box.y + 100, { steps: 4 });
+    await page.mouse.up({ button: 'right' });
+    expect(await keptView()).toEqual(view);
+    await page.mouse.down();
+    await page.mouse.move(box.x + 60, box.y + 60, { steps: 4 });
+    await expect.poll(keptView, patient).not.toEqual(view);
+    await at('map').dispatchEvent('pointercancel');
+    const dragged = await keptView();
+    await page.mouse.move(box.x + 160, box.y + 160, { steps: 4 });
+    await at('hover-card').waitFor();
+    expect(await keptView()).toEqual(dragged);
+    await page.mouse.up();
+  }));
+
   it('the picker takes L4H2, 1.3 and layer 2 head 5, and explains itself', () => shown('dark', async () => {
     await openHead('L0H0');
     for (const [typed, site, head] of [['L4H2', 'blocks.4.attn', 2], ['1.3', 'blocks.1.attn', 3], ['layer 2 head 5', 'blocks.2.attn', 5]] as const) {
@@ -127,6 +149,43 @@ describe('hands', () => {
     expect(saved?.name).toBe('model-L0H0.png');
     expect(Buffer.from(String(saved?.png), 'base64').subarray(0, 8)).toEqual(Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]));
   }, gallery => { gallery.answers.saveImage = request => { saved = request; }; }));
+});
+
+describe('a graphics card that fails', () => {
+  /** What the map canvas holds at one point, as a person would see it. */
+  const pixel = (x: number, y: number): Promise<number[]> => page.evaluate(`(() => {
+    const map = document.querySelector('[data-testid="map"]'), copy = document.createElement('canvas'), context = copy.getContext('2d');
+    copy.width = map.width; copy.height = map.height;
+    context.drawImage(map, 0, 0);
+    return [...context.getImageData(${x} * devicePixelRatio, ${y} * devicePixelRatio, 1, 1).data];
+  })()`);
+  // <bos> sees only itself: the first cell has the last colour of viridis, on every painter.
+  const yellow = [253, 231, 37, 255];
+
+  it('shaders that do not link leave the plain canvas', () => shown('dark', async () => {
+    await page.evaluate('WebGL2RenderingContext.prototype.linkProgram = () => undefined');
+    await openHead('L3H7');
+    await expect.poll(() => pixel(3, 3), patient).toEqual(yellow);
+  }));
+
+  it('a context that is lost under an open map: painted again without it, where it was', () => shown('dark', async () => {
+    await openHead('L3H7');
+    await expect.poll(() => pixel(3, 3), patient).toEqual(yellow);
+    await at('map').focus();
+    await page.keyboard.press('+');
+    await expect.poll(keptView, patient).toMatchObject({ cell: expect.any(Number) });
+    const view = await keptView();
+    await page.evaluate(`document.querySelector('[data-testid="map"]').getContext('webgl2').getExtension('WEBGL_lose_context').loseContext()`);
+    await expect.poll(() => page.evaluate(`document.querySelector('[data-testid="map"]').getContext('webgl2') === null`), patient).toBe(true);
+    await ready();
+    expect(await keptView()).toEqual(view);
+    await at('map').focus();
+    await page.keyboard.press('0');
+    await expect.poll(() => pixel(3, 3), patient).toEqual(yellow);
+    await page.keyboard.press(']');
+    await at('map', '[data-site="blocks.4.attn"][data-head="0"][data-ready="true"]').waitFor();
+    await expect.poll(() => pixel(3, 3), patient).toEqual(yellow);
+  }));
 });
 
 describe('what goes wrong', () => {

@@ -32,12 +32,13 @@ void main() {
   colour = vec4(texelFetch(colours, ivec2(min(int(t * 256.0), 255), 0), 0).rgb, 1.0);
 }`;
 
-/** Undefined where the browser has no WebGL2. */
-export function heatGl(canvas: HTMLCanvasElement): HeatPainter | undefined {
+/** Undefined where the browser has no WebGL2, or its shaders do not link. `lost` is called when the context is taken away, not when it is disposed of. */
+export function heatGl(canvas: HTMLCanvasElement, lost: () => void): HeatPainter | undefined {
   const gl = canvas.getContext('webgl2', { antialias: false, alpha: false, preserveDrawingBuffer: true });
   if (!gl) return undefined;
   const program = link(gl);
   if (!program) return undefined;
+  canvas.addEventListener('webglcontextlost', lost);
   const uniform = (name: string): WebGLUniformLocation | null => gl.getUniformLocation(program, name);
   const places = { place: uniform('place'), range: uniform('range'), kind: uniform('kind'), masked: uniform('masked'), values: uniform('values'), colours: uniform('colours') };
   const textures = new Map<string, WebGLTexture>();
@@ -79,7 +80,7 @@ export function heatGl(canvas: HTMLCanvasElement): HeatPainter | undefined {
       }
     },
     keep: names => { for (const [name, made] of textures) if (!names.has(name)) { gl.deleteTexture(made); textures.delete(name); } },
-    dispose: () => { for (const made of textures.values()) gl.deleteTexture(made); textures.clear(); gl.getExtension('WEBGL_lose_context')?.loseContext(); },
+    dispose: () => { canvas.removeEventListener('webglcontextlost', lost); for (const made of textures.values()) gl.deleteTexture(made); textures.clear(); gl.getExtension('WEBGL_lose_context')?.loseContext(); },
   };
 }
 

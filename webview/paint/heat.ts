@@ -30,5 +30,15 @@ export interface HeatPainter {
   dispose(): void;
 }
 
-/** WebGL2 where there is one, else a plain canvas. */
-export function heatPainter(canvas: HTMLCanvasElement): HeatPainter { return heatGl(canvas) ?? heat2d(canvas); }
+/** Whether WebGL2 works in this page; false for good once it failed. A canvas that had a WebGL context can have no other: hence the trial on one of its own. */
+let works: boolean | undefined;
+
+/** WebGL2 where it works, else a plain canvas. `lost`: the graphics card gave the context up, and the map needs a new canvas. */
+export function heatPainter(canvas: HTMLCanvasElement, lost: () => void): HeatPainter {
+  if (works === undefined) {
+    const trial = heatGl(document.createElement('canvas'), () => undefined);
+    works = trial !== undefined;
+    trial?.dispose();
+  }
+  return (works ? heatGl(canvas, () => { works = false; lost(); }) : undefined) ?? heat2d(canvas);
+}

@@ -34,7 +34,7 @@ export class MapController {
   #frame = 0;
   #fitted = true;
 
-  constructor(canvas: HTMLCanvasElement, of: { readonly host: Pick<Client<PanelApi>, 'tile'>; readonly head: HeadRef; readonly extent: Extent; readonly causalOffset: number | undefined; readonly view?: View; readonly changed: (change: MapChange) => void; readonly failed: (error: unknown) => void }) {
+  constructor(canvas: HTMLCanvasElement, of: { readonly host: Pick<Client<PanelApi>, 'tile'>; readonly head: HeadRef; readonly extent: Extent; readonly causalOffset: number | undefined; readonly view?: View; readonly changed: (change: MapChange) => void; readonly failed: (error: unknown) => void; /** The canvas can no longer be painted on. */ readonly lost: () => void }) {
     this.extent = of.extent;
     this.#host = of.host;
     this.#head = of.head;
@@ -42,7 +42,7 @@ export class MapController {
     this.#changed = of.changed;
     this.#failed = of.failed;
     this.#stopWatching = onThemeChange(() => this.redraw());
-    this.#painter = heatPainter(canvas);
+    this.#painter = heatPainter(canvas, of.lost);
     this.#fitted = of.view === undefined;
     this.view = of.view ?? fit(of.extent, this.size);
   }

@@ -24,18 +24,18 @@ export function MapView({ store, state, site, head, batch }: Props) {
   // Keys of a cross-attention, or behind a cache, are not the prompt's tokens.
   const token = (i: number): string => shown(tokenAt(input, batch, i)), keysAreTokens = site.kind === 'self' && keys === queries, labels = { rowLabel: token, colLabel: keysAreTokens ? token : (i: number) => `#${i}` };
   const frame = useRef<HTMLDivElement>(null), canvas = useRef<HTMLCanvasElement>(null), axes = useRef<HTMLCanvasElement>(null), controller = useRef<MapController | undefined>(undefined);
-  const [change, setChange] = useState<MapChange | undefined>(), [focus, setFocus] = useState<Cell | undefined>(), [pointer, setPointer] = useState<{ x: number; y: number } | undefined>();
+  const [change, setChange] = useState<MapChange | undefined>(), [focus, setFocus] = useState<Cell | undefined>(), [pointer, setPointer] = useState<{ x: number; y: number } | undefined>(), [canvasNumber, setCanvasNumber] = useState(0);
   const { scale } = store.arrangement.value, row = useRow(store, { trace, site: site.name, batch, head }, focus?.row, extent.cols);
 
   useLayoutEffect(() => {
     const causalOffset = manifest.masks[site.name]?.causal ? manifest.masks[site.name].offset : undefined;
-    const map = new MapController(canvas.current!, { host: store.host, head: { trace, site: site.name, batch, head }, extent, causalOffset, view: store.arrangement.peek().view, changed: setChange, failed: error => store.fail(error) });
+    const map = new MapController(canvas.current!, { host: store.host, head: { trace, site: site.name, batch, head }, extent, causalOffset, view: store.arrangement.peek().view, changed: setChange, failed: error => store.fail(error), lost: () => { setChange(undefined); setCanvasNumber(number => number + 1); } });
     controller.current = map;
     map.setKind(store.arrangement.peek().scale);
     const box = frame.current!, watcher = new ResizeObserver(() => { map.resize({ width: Math.max(40, box.clientWidth - left), height: Math.max(40, box.clientHeight - top) }); });
     watcher.observe(box);
     return () => { watcher.disconnect(); map.dispose(); };
-  }, []);
+  }, [canvasNumber]);
   useEffect(() => controller.current?.setKind(scale), [scale]);
   // A pulled state may come from an engine that was restarted: what failed in the old one is asked for again.
   useEffect(() => controller.current?.again(), [state]);
@@ -91,9 +91,9 @@ export function MapView({ store, state, site, head, batch }: Props) {
     <div class="map-and-row">
       <div class="map-column">
         <div class="map-frame" ref={frame}>
-          <canvas class="map" ref={canvas} style={{ left: `${left}px`, top: `${top}px` }} data-testid="map" data-ready={change?.ready ? 'true' : 'false'} data-site={site.name} data-head={head} tabIndex={0} role="application"
+          <canvas key={canvasNumber} class="map" ref={canvas} style={{ left: `${left}px`, top: `${top}px` }} data-testid="map" data-ready={change?.ready ? 'true' : 'false'} data-site={site.name} data-head={head} tabIndex={0} role="application"
             aria-label={`Attention of ${headLabel(site, head)}: rows are queries, columns are keys. Arrow keys move, plus and minus zoom, 0 fits.`}
-            onPointerDown={event => { canvas.current!.setPointerCapture(event.pointerId); drag.current = at(event); }} onPointerUp={() => { drag.current = undefined; }} onPointerMove={onPointerMove}
+            onPointerDown={event => { if (event.button !== 0) return; canvas.current!.setPointerCapture(event.pointerId); drag.current = at(event); }} onPointerUp={() => { drag.current = undefined; }} onPointerCancel={() => { drag.current = undefined; }} onPointerMove={onPointerMove}
             onPointerLeave={() => setPointer(undefined)} onDblClick={() => map().fit()} onKeyDown={onKey} />
           <canvas class="axes" ref={axes} aria-hidden="true" />
           {focus && pointer && <HoverCard x={left + pointer.x} y={top + pointer.y} frame={{ width: left + map().size.width, height: top + map().size.height }} {...{ state, batch, focus, keysAreTokens }} probability={probability} score={row.scores?.[focus.col]} />}
