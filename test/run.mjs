@@ -1,4 +1,4 @@
-/** `npm test`: everything, from a clone with nothing installed; its last line is `tests: N passed, N failed`. `--quick` runs the unit and golden suites only. */
+/** `npm test`: everything, from a clone with nothing installed; its last line is `tests: N passed, N failed`. `--quick` runs the unit, golden and Python suites only. */
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { ensureCodeServer } from './bed/code-server.mjs';
@@ -31,7 +31,7 @@ async function everything() {
   await ensureVenv();
   const env = { ...process.env, ATTNSCOPE_PYTHON: process.env.ATTNSCOPE_PYTHON ?? python, VK_ICD_FILENAMES: process.env.VK_ICD_FILENAMES ?? swiftshader };
   await attempt('build', 'node build.mjs', () => run(process.execPath, ['build.mjs']));
-  if (quick) return vitest(['test/repo.test.ts', 'test/unit', 'test/golden'], env);
+  if (quick) return vitest(['test/repo.test.ts', 'test/unit', 'test/golden', 'test/python'], env);
   await ensureCodeServer();
   for (const room of ['extension', 'webview', 'test']) await attempt('types', `tsc -p ${room}`, () => run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', room]));
   await vitest([], env);
