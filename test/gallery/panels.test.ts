@@ -141,6 +141,15 @@ describe('hands', () => {
     await at('legend', '[data-scale="log"]').waitFor();
   }));
 
+  it('what is remembered and no longer there falls back: a sample, a site, a head, a place far outside', () => shown('dark', async () => {
+    for (const kept of [{ site: 'blocks.2.attn', head: 99, batch: 7, view: { row: 1e9, col: 3, cell: 1e-9 } }, { site: 'blocks.99.attn', head: 3, batch: 1 }]) {
+      await page.evaluate(`sessionStorage.setItem('kept', ${JSON.stringify(JSON.stringify({ tab: 'attention', scale: 'log', ...kept }))})`);
+      await page.reload();
+      await ready();
+      expect(await page.locator('.failure').count()).toBe(0);
+    }
+  }));
+
   it('the source and the picture are asked of the host', () => shown('dark', async () => {
     await openHead('L0H0');
     await at('source').click();

@@ -65,7 +65,7 @@ function Row({ store, state, site, row, theme, size }: RowProps) {
   const stats = (manifest.heads[site.name] ?? []).filter(one => one.batch === batch), byHead = new Map(stats.map(one => [one.head, one])), count = site.heads ?? stats.length;
   const canvas = useRef<HTMLCanvasElement>(null), shownThumbs = inView && !failed ? thumbs : undefined;
   useEffect(() => {
-    if (shownThumbs && canvas.current) drawThumbnails(canvas.current, shownThumbs, { batch, count, tokens: manifest.input.ids[batch]?.length ?? 32, causal: site.mask.causal, size });
+    if (shownThumbs && canvas.current) drawThumbnails(canvas.current, shownThumbs, { batch, count, tokens: manifest.input.ids[batch]?.length ?? 32, causal: site.mask.causal, real: site.kind === 'self' ? manifest.input.real[batch] : undefined, size });
   }, [shownThumbs, batch, theme, size.thumb, count]);
   return (
     <div class="layer" ref={element}>
@@ -94,16 +94,16 @@ function Cell({ store, state, site, head, row, failed, stats, ready, inView, siz
   );
 }
 
-interface RowPicture { readonly batch: number; readonly count: number; readonly tokens: number; readonly causal: boolean; readonly size: GridSize }
+interface RowPicture { readonly batch: number; readonly count: number; readonly tokens: number; readonly causal: boolean; readonly real: readonly number[] | undefined; readonly size: GridSize }
 
 /** All heads of a row on one canvas. Means over many cells are faint: each thumbnail has a scale of its own, gamma, up to its largest value. */
-function drawThumbnails(canvas: HTMLCanvasElement, thumbs: Thumbnails, { batch, count, tokens, causal, size }: RowPicture): void {
+function drawThumbnails(canvas: HTMLCanvasElement, thumbs: Thumbnails, { batch, count, tokens, causal, real, size }: RowPicture): void {
   const ratio = devicePixelRatio, context = canvas.getContext('2d')!, one = document.createElement('canvas'), texelsOf = one.getContext('2d')!, masked = maskedColour();
   canvas.width = Math.round(count * size.step * ratio);
   canvas.height = Math.round(size.thumb * ratio);
   context.imageSmoothingEnabled = false;
   for (let head = 0; head < count; head++) {
-    const { side, data, most } = thumbnailTexels(thumbs.data, { batch, head, heads: thumbs.heads, size: thumbs.size }, tokens, causal), image = texelsOf.createImageData(side, side);
+    const { side, data, most } = thumbnailTexels(thumbs.data, { batch, head, heads: thumbs.heads, size: thumbs.size }, tokens, causal, real), image = texelsOf.createImageData(side, side);
     colourTexels(data, probabilityScale('gamma', most), masked, image.data);
     one.width = one.height = side;
     texelsOf.putImageData(image, 0, 0);

@@ -27,7 +27,9 @@ export class Store {
       const state = await this.host.state({});
       this.state.value = state;
       this.failure.value = undefined;
-      const { sites } = state.open.manifest, { site } = this.arrangement.value;
+      const { sites, input } = state.open.manifest, { site, batch } = this.arrangement.value;
+      // What was remembered may be of a trace with more samples than this one.
+      if (batch >= input.ids.length) this.arrange({ batch: 0, view: undefined });
       if (state.reveal && !this.#revealed) { this.#revealed = true; this.show(state.reveal.site, state.reveal.head, state.reveal.batch); }
       else if (!sites.some(one => one.name === site)) this.arrange({ site: sites[0]?.name, head: 0, view: undefined });
     } catch (error) { this.fail(error); }
