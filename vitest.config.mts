@@ -13,8 +13,9 @@ export default defineConfig({
     include: ['test/**/*.test.{ts,tsx}'],
     pool: 'forks',
     maxWorkers: 2,
-    testTimeout: 60_000,
-    hookTimeout: 120_000,
+    // A guard against hanging, not a measure of speed: machines with two cores may be doing something else as well.
+    testTimeout: 240_000,
+    hookTimeout: 240_000,
     env: {
       ...(process.env.ATTNSCOPE_PYTHON === undefined && existsSync(python) ? { ATTNSCOPE_PYTHON: python } : {}),
       ...(process.env.VK_ICD_FILENAMES === undefined && existsSync(swiftshader) ? { VK_ICD_FILENAMES: swiftshader } : {}),
