@@ -54,7 +54,7 @@ async function captureInto(request: TraceRequest, { progress, alter, sparing }: 
   progress({ phase: 'open' });
   if (request.keep?.resid) throw new UserError('The residual stream cannot be kept by this version.', 'Leave resid out of --keep.');
   const model = await openModel(request.model), view = viewGraph(model), found = recognise(model);
-  if (!found.plans.length) throw new UserError(`No attention was found in ${modelInfo(model).file}. ${found.looked}`, 'Choose a model with attention; "attnscope sites" lists what is recognised.');
+  if (!found.plans.length) throw new UserError(found.looked, 'Choose a model with attention; "attnscope sites" lists what is recognised.');
   const plans = alter ? alter(found.plans) : found.plans;
   const config = readConfig(model.path), tokenizer = loadTokenizer(model.path);
   const prompt = await readPrompt(request, model, tokenizer);

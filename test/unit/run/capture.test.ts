@@ -1,11 +1,13 @@
 /** Captures that fail, and what a run leaves: nothing; and the small judgements around a run. */
-import { appendFileSync, copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, utimesSync } from 'node:fs';
+import { appendFileSync, copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
 import { createHash } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import type { TraceRequest } from '../../../extension/contract/api.ts';
 import { UserError } from '../../../extension/contract/errors.ts';
+import { buildModel } from '../../../extension/engine/onnx/build.ts';
+import { dataType } from '../../../extension/engine/onnx/model.ts';
 import { viewGraph } from '../../../extension/engine/onnx/graph-view.ts';
 import { openModel } from '../../../extension/engine/onnx/open.ts';
 import { capture, keptRowsOf, type CaptureHooks } from '../../../extension/engine/run/capture.ts';
@@ -33,6 +35,11 @@ async function refused(promise: Promise<unknown>): Promise<string> {
 }
 
 describe('a capture that fails leaves nothing', () => {
+  it('where the model has no attention, and says what was looked at', async () => {
+    const ids = { type: dataType.int64, dims: ['batch', 'sequence'] };
+    writeFileSync(model, buildModel({ nodes: [{ op: 'Cast', name: 'cast', inputs: ['input_ids'], outputs: ['x'], attributes: { to: dataType.float } }, { op: 'Softmax', name: 'softmax', inputs: ['x'], outputs: ['logits'], attributes: { axis: -1 } }], inputs: [{ name: 'input_ids', ...ids }], outputs: [{ name: 'logits', type: dataType.float, dims: ids.dims }] }));
+    expect(await refused(run())).toBe('There is no attention that can be read in model.onnx: of 2 nodes, 1 Softmax and no fused attention operator were looked at; none takes a product of two activations and feeds a product with a third. Choose a model with attention; "attnscope sites" lists what is recognised.');
+  });
   it('where the model changes while it is used', async () => {
     expect(await refused(run({}, { progress: ({ phase }) => { if (phase === 'run') utimesSync(model, new Date(), new Date(Date.now() + 5000)); } }))).toBe(`${model} changed while it was being traced. Trace it again when it is no longer being written.`);
     expect(await refused(run({}, { progress: ({ phase, done }) => { if (phase === 'write' && done === 0) appendFileSync(model, 'x'); } }))).toContain('changed while it was being traced');
