@@ -37,7 +37,7 @@ describe.each(cases.map(golden => [golden.name, golden] as const))('%s', (name, 
         alpha.forEach((value, j) => expect(Math.abs(value - authors[j])).toBeLessThanOrEqual(1e-6));
         for (const eps in over) alpha.forEach((value, j) => { if (value > Number(eps)) over[eps][j]++; });
         const slice = <T extends Float32Array>(of: T, n: number): Float32Array => of.subarray(h * n, (h + 1) * n);
-        const head = { queries, keys: queries, offset: 0, self: true, live, liveRows: queries, firstKey: 0, entropy: slice(got.entropy, queries), max: slice(got.max, queries), distance: slice(got.distance, queries), squared: slice(got.squared, queries), received: slice(got.received, queries), seeing, prob: () => 0 };
+        const head = { queries, keys: queries, offset: 0, self: true, live, liveRows: queries, firstKey: 0, entropy: slice(got.entropy, queries), max: slice(got.max, queries), distance: got.distance[h], squared: got.squared[h], received: slice(got.received, queries), seeing };
         // Keys that fewer than 8 rows see are not counted: one peaky last row is no sink.
         const counted = Array.from(authors.subarray(0, queries - 7)), most = Math.max(...counted);
         expect(Math.abs(sinks.sink!.measure(head) - most)).toBeLessThanOrEqual(1e-6);

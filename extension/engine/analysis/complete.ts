@@ -1,6 +1,6 @@
 /** Completes a capture into a trace: masks, missing statistics, parity, metrics, verdicts, header; published whole or not at all. */
 import { rmSync } from 'node:fs';
-import { open, rename } from 'node:fs/promises';
+import { open, rename, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Captured, Progress } from '../../contract/api.ts';
 import { formatVersion, type HeadStats, type Manifest, type MaskRule, type Parity } from '../../contract/trace.ts';
@@ -9,7 +9,6 @@ import { pause } from '../compute/turns.ts';
 import type { CaptureIndex, StoredTensor } from '../trace/capture.ts';
 import { PartWriter, captureFiles, discardCapture, readIndex, writeFailure } from '../trace/part-writer.ts';
 import { encodeHeader, openForReading } from '../trace/safetensors.ts';
-import { forgetSample } from '../trace/site-view.ts';
 import { TensorStore } from '../trace/tensor-store.ts';
 import { verdicts } from '../verdicts/registry.ts';
 import { measureHeads } from './measure-heads.ts';
@@ -35,11 +34,10 @@ export async function completeCapture({ out }: Pick<Captured, 'out'>, hooks: Hoo
     flushing = writer.sync().catch(() => undefined);
     const manifest = await fill(index, { store, side, writer, tensors }, hooks);
     hooks.progress?.({ phase: 'write' });
-    await publish(index, writer, manifest);
+    await publish(index, writer, manifest, side);
     return { file: out, manifest };
   } finally {
     await flushing;
-    forgetSample();
     for (const one of opened) one.close();
     discardCapture(out);
   }
@@ -78,11 +76,12 @@ async function fill(index: CaptureIndex, files: Files, { progress, signal }: Hoo
 const urgency = { warning: 0, notice: 1, info: 2 } as const;
 
 /** Header in front, everything on the disk, then the name. */
-async function publish(index: CaptureIndex, writer: PartWriter, manifest: Manifest): Promise<void> {
+async function publish(index: CaptureIndex, writer: PartWriter, manifest: Manifest, side: TensorStore): Promise<void> {
   const metadata = { attnscope: JSON.stringify(manifest) }, header = encodeHeader(writer.tensors, metadata, index.headerSpace, index.headerSpace);
   if (header) {
     writer.writeHeader(header);
-    await writer.sync();
+    // Nobody reads the side file any more; the system takes a while to give up a large file, and does so while the trace is flushed.
+    await Promise.all([writer.sync(), unlink(index.side).catch(() => undefined).then(() => side.closeBehind())]);
     await moveInPlace(index.part, index.out);
     return;
   }

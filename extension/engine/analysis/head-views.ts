@@ -1,12 +1,12 @@
-/** One sample of a site as metrics want it: statistics per row and column, and single probabilities on demand. */
-import { scoreBlock } from '../compute/kernel.ts';
+/** One sample of a site as metrics want it: statistics per row and column, and probabilities at places that mean something. */
+import { pairedScores, scoreBlock } from '../compute/kernel.ts';
 import { queryOffset } from '../compute/statistics.ts';
 import type { HeadView } from '../metrics/metric.ts';
 import { readHead, readRows, type SiteView } from '../trace/site-view.ts';
 import { biasAt, sees } from '../trace/visibility.ts';
 
-/** [head, query] and [head, key]. */
-export interface SampleArrays { readonly lse: Float32Array; readonly entropy: Float32Array; readonly max: Float32Array; readonly received: Float32Array; readonly distance: Float32Array; readonly squared: Float32Array }
+/** [head, query], [head, key] and, of distances, [head]. */
+export interface SampleArrays { readonly lse: Float32Array; readonly entropy: Float32Array; readonly max: Float32Array; readonly received: Float32Array; readonly distance: Float64Array; readonly squared: Float64Array }
 export interface SampleRows {
   /** Live rows of a head, and how many of them see each key. */
   readonly live: (h: number) => Uint8Array; readonly seeing: (h: number) => Int32Array;
@@ -22,13 +22,15 @@ export async function eachHead(view: SiteView, b: number, arrays: SampleArrays, 
   const { heads, queries, keys } = view, self = view.site.kind === 'self' && view.site.form === 'dense', offset = queryOffset(view);
   const whole = wholeSample(view, b), reader = probabilityReader(view, b, arrays.lse, whole);
   const induction = ids && self && ids.length === queries && queries === keys && view.from === 'qk' ? await inductionMass({ view, b, lse: arrays.lse, whole, reader, between }, ids) : undefined;
+  const near = async (back: number): Promise<Float32Array | undefined> => (self ? diagonal({ view, b, lse: arrays.lse, whole, reader, between }, back) : undefined);
+  const onSelf = await near(0), onPrevious = await near(1), row = <T extends Float32Array>(of: T, h: number): T => of.subarray(h * queries, (h + 1) * queries) as T;
   for (let h = 0; h < heads; h++) {
     const live = rows.live(h), seeing = rows.seeing(h);
     visit(h, {
       queries, keys, offset, self, live, liveRows: live.reduce((sum, one) => sum + one, 0), firstKey: seeing.findIndex(count => count > 0), seeing,
-      entropy: arrays.entropy.subarray(h * queries, (h + 1) * queries), max: arrays.max.subarray(h * queries, (h + 1) * queries),
-      distance: arrays.distance.subarray(h * queries, (h + 1) * queries), squared: arrays.squared.subarray(h * queries, (h + 1) * queries), received: arrays.received.subarray(h * keys, (h + 1) * keys),
-      prob: reader(h), ...(induction ? { induction: induction.subarray(h * queries, (h + 1) * queries) } : {}),
+      entropy: row(arrays.entropy, h), max: row(arrays.max, h),
+      distance: arrays.distance[h], squared: arrays.squared[h], received: arrays.received.subarray(h * keys, (h + 1) * keys),
+      ...(onSelf && onPrevious ? { onSelf: row(onSelf, h), onPrevious: row(onPrevious, h) } : {}), ...(induction ? { induction: row(induction, h) } : {}),
     });
     await between();
   }
@@ -70,6 +72,28 @@ function dot(a: Float32Array, x: number, b: Float32Array, y: number, dim: number
   }
   for (; d < dim; d++) s0 += a[x + d] * b[y + d];
   return s0 + s1 + s2 + s3;
+}
+
+/** [head, query]: probability on the key `back` positions before the query; 0 where there is none or it is hidden. */
+async function diagonal({ view, b, lse, whole, reader, between }: Induction, back: number): Promise<Float32Array> {
+  const { heads, kvHeads, queries, keys, dim, visibility } = view, offset = queryOffset(view), out = new Float32Array(heads * queries), first = Math.max(0, back - offset);
+  if (view.from !== 'qk') {
+    for (let h = 0; h < heads; h++) { const prob = reader(h); for (let i = first; i < queries; i++) out[h * queries + i] = prob(i, i + offset - back); }
+    return out;
+  }
+  const read = (part: 'hook_q' | 'hook_k', from: number, to: number, width: number): Float32Array => (whole ? whole[part].subarray(from * width, to * width) : readRows(view, part, b, from, to));
+  const step = Math.max(1, Math.floor(2 ** 22 / heads / dim)), end = Math.min(queries, keys - offset + back);
+  for (let from = first; from < end; from += step) {
+    const to = Math.min(end, from + step), shift = offset - back;
+    const scores = await pairedScores(to - from, heads, kvHeads, dim, read('hook_q', from, to, heads * dim), read('hook_k', from + shift, to + shift, kvHeads * dim));
+    for (let h = 0; h < heads; h++) for (let i = from; i < to; i++) {
+      if (!sees(visibility, b, h, i, i + shift)) continue;
+      const raw = scores[(i - from) * heads + h] * view.scale;
+      out[h * queries + i] = Math.exp((view.softcap ? view.softcap * Math.tanh(raw / view.softcap) : raw) + biasAt(visibility, b, h, i, i + shift) - lse[h * queries + i]);
+    }
+    await between();
+  }
+  return out;
 }
 
 /**

@@ -4,7 +4,7 @@ import type { MaskRule } from '../../contract/trace.ts';
 import type { CaptureIndex, SiteCapture } from '../trace/capture.ts';
 import { measureMask, type MeasuredMask } from '../trace/mask.ts';
 import type { PartWriter } from '../trace/part-writer.ts';
-import { viewSite, type SiteView } from '../trace/site-view.ts';
+import { SampleMemory, viewSite, type SiteView } from '../trace/site-view.ts';
 import type { TensorStore } from '../trace/tensor-store.ts';
 import { realRows } from './real-rows.ts';
 
@@ -15,7 +15,7 @@ export interface MaskBook {
 
 /** Mask tensors go into `writer` as they are met. */
 export function maskBook(index: CaptureIndex, side: TensorStore, writer: PartWriter, between: () => Promise<void>): MaskBook {
-  const measured = new Map<string, MeasuredMask>(), stored = new Map<string, string>(), seqToSeq = index.sites.some(({ site }) => site.stack === 'decoder');
+  const memory = new SampleMemory(), measured = new Map<string, MeasuredMask>(), stored = new Map<string, string>(), seqToSeq = index.sites.some(({ site }) => site.stack === 'decoder');
   let serial = 0;
   const keep = (kind: string, dtype: 'U8' | 'F32', shape: readonly number[], data: Uint8Array | Float32Array): string => {
     const hash = createHash('sha256').update(`${kind} ${shape.join()} `).update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength)).digest('hex');
@@ -42,7 +42,7 @@ export function maskBook(index: CaptureIndex, side: TensorStore, writer: PartWri
         measured.set(key, mask);
       }
       const { rule, visibleKeys, bias } = mask.visibility;
-      const view = viewSite(store, { ...capture.site, mask: mask.shape, softcap: capture.softcap || capture.site.softcap }, mask.visibility, sink);
+      const view = viewSite(store, { ...capture.site, mask: mask.shape, softcap: capture.softcap || capture.site.softcap }, mask.visibility, sink, memory);
       return {
         view, rule: {
           causal: rule.causal, offset: rule.offset, window: rule.window,

@@ -83,11 +83,11 @@ async function fill(input: Input, live: (b: number, h: number) => Uint8Array, se
   return samples;
 }
 
-/** What the graph left of one sample; `right`: its sums are those of live rows; `complete`: distances follow from its moments. */
+/** What the graph left of one sample; `right`: its sums are those of live rows; `complete`: distances follow from its column sums. */
 function graphSample({ view, capture, side, writer }: Input, b: number, live: (b: number, h: number) => Uint8Array, seen: (b: number, h: number) => Int32Array): SampleArrays & { readonly right: boolean; readonly complete: boolean } {
   const { name, store, heads, queries, keys } = view, all = heads * queries;
   const read = (part: string, length: number): Float32Array => store.floats(`${name}.stats.${part}`, b * length, length);
-  const sample = { lse: read('lse', all), entropy: read('entropy', all), max: read('max', all), received: read('received', heads * keys), distance: new Float32Array(all), squared: new Float32Array(all) };
+  const sample = { lse: read('lse', all), entropy: read('entropy', all), max: read('max', all), received: read('received', heads * keys), distance: new Float64Array(heads), squared: new Float64Array(heads) };
   let right = true, mended = false, maxKey: Int32Array | undefined;
   for (let h = 0; h < heads; h++) {
     const rows = live(b, h), counts = seen(b, h);
@@ -115,14 +115,23 @@ function graphSample({ view, capture, side, writer }: Input, b: number, live: (b
     writer.write(`${name}.stats.max_key`, bytes, maxKey!);
   }
   // |p − j| = p − j only where no key lies ahead of its query.
-  const complete = right && capture.moments !== undefined && (view.site.mask.causal || queries === 1 && view.site.kind === 'self') && !view.site.sinkLogit;
+  const complete = right && capture.receivedFrom !== undefined && (view.site.mask.causal || queries === 1 && view.site.kind === 'self') && !view.site.sinkLogit;
   if (complete) {
-    const moments = side.floats(capture.moments!, b * all * 2, all * 2), offset = queryOffset(view);
-    for (let h = 0; h < heads; h++) for (let i = 0; i < queries; i++) {
-      const at = h * queries + i, p = i + offset - keys / 2;
-      if (!live(b, h)[i]) continue;
-      sample.distance[at] = Math.max(0, p - moments[at * 2]);
-      sample.squared[at] = Math.max(0, p * p - 2 * p * moments[at * 2] + moments[at * 2 + 1]);
+    const from = side.floats(capture.receivedFrom!, b * heads * keys, heads * keys), offset = queryOffset(view), centre = queries / 2;
+    for (let h = 0; h < heads; h++) {
+      // d = x − y with x = i − centre, y = j − offset − centre; rows sum to 1, so that Σ p·x and Σ p·x² need no columns.
+      let count = 0, x = 0, xx = 0, y = 0, xy = 0, yy = 0;
+      const alive = live(b, h);
+      for (let i = 0; i < queries; i++) if (alive[i]) { count++; x += i - centre; xx += (i - centre) ** 2; }
+      for (let j = 0; j < keys; j++) {
+        const at = h * keys + j, place = j - offset - centre, mass = sample.received[at];
+        y += place * mass;
+        yy += place * place * mass;
+        xy += place * from[at];
+      }
+      if (!count) continue;
+      sample.distance[h] = Math.max(0, (x - y) / count);
+      sample.squared[h] = Math.max(0, (xx - 2 * xy + yy) / count);
     }
   }
   return { ...sample, right, complete };

@@ -1,7 +1,7 @@
 /** Attention on the CPU as little ONNX graphs over blocks of rows, run by onnxruntime: heads are laid out [kvHead, group, row, key]. */
 import type * as Ort from 'onnxruntime-node';
 import { buildModel } from '../onnx/build.ts';
-import { dataType, type NewNode, type ValueInfo } from '../onnx/model.ts';
+import { dataType, type NewNode, type NewTensor, type ValueInfo } from '../onnx/model.ts';
 
 /** Added to the score of a hidden key: far below any score, yet finite, so that no row can turn into NaN. Rows that see no key are known to the caller. */
 export const hiddenScore = Math.fround(-1e30);
@@ -26,7 +26,7 @@ export async function scoreBlock(block: Block, of: ScoreInputs, lse?: Float32Arr
   const session = await sessionFor(`scores ${JSON.stringify(kind)}`, () => {
     const { nodes, inputs, scores } = scoreNodes(kind.softcap, kind.additive);
     if (kind.lse) { nodes.push(node('Sub', [scores, 'lse'], 'shifted'), node('Exp', ['shifted'], 'out')); inputs.push(float('lse', 4)); } else nodes.push(node('Identity', [scores], 'out'));
-    return buildModel({ nodes, inputs, outputs: [float('out', 4)] });
+    return buildModel({ nodes, inputs, outputs: [float('out', 4)], opset: opsets });
   });
   const feeds = scoreFeeds(block, of);
   if (lse) feeds.lse = tensor(lse, [block.kvHeads, block.heads / block.kvHeads, block.rows, 1]);
@@ -74,9 +74,9 @@ export async function statisticsBlock(block: Block, of: StatisticsInputs): Promi
     );
     if (kind.distance) nodes.push(node('Mul', ['e', 'distance'], 'ed'), node('ReduceSum', ['ed', 'last'], 'distances'));
     inputs.push(float('weights', 4), float('columns', 2), ...(kind.distance ? [float('distance', 4)] : []), ...(kind.sink ? [float('sink', 4)] : []));
-    const initializers = [{ name: 'last', type: dataType.int64, dims: [1], data: new Uint8Array(new BigInt64Array([-1n]).buffer) }, { name: 'eighty', type: dataType.float, dims: [], data: new Uint8Array(new Float32Array([80]).buffer) }];
-    return buildModel({ nodes, inputs, initializers, outputs: [float('top', 4), float('total', 4), float('moment', 4), { name: 'topKey', type: dataType.int32, dims: dims(4) }, float('received', 4), float('sums', 4), ...(kind.distance ? [float('distances', 4)] : [])] });
-  });
+    const initializers = [lastAxis, { name: 'eighty', type: dataType.float, dims: [], data: new Uint8Array(new Float32Array([80]).buffer) }];
+    return buildModel({ nodes, inputs, initializers, opset: opsets, outputs: [float('top', 4), float('total', 4), float('moment', 4), { name: 'topKey', type: dataType.int32, dims: dims(4) }, float('received', 4), float('sums', 4), ...(kind.distance ? [float('distances', 4)] : [])] });
+  }, everyCore);
   const { heads, kvHeads, rows, keys } = block, groups = heads / kvHeads, feeds = scoreFeeds(block, of);
   feeds.weights = tensor(of.weights, of.weights.length === rows ? [1, 1, rows, 1] : [kvHeads, groups, rows, 1]);
   feeds.columns = tensor(of.columns, [keys, of.columns.length / keys]);
@@ -101,12 +101,70 @@ export async function valuesBlock(block: Block, p: Float32Array, v: Float32Array
   return out.out.data as Float32Array;
 }
 
+export interface CompareInputs extends ScoreInputs {
+  readonly additive: Float32Array;
+  /** [head, row] */
+  readonly lse: Float32Array;
+  /** [head, row, key]: the probabilities to compare with. */
+  readonly pattern?: Float32Array;
+  /** [key, kvHead, valueDim], and the outputs to compare with: [row, head, valueDim]. */
+  readonly output?: { readonly v: Float32Array; readonly own: Float32Array; readonly valueDim: number };
+}
+/** Largest |difference| and |size|, and the sum of all differences, which shows NaN and infinities wherever they are. */
+export interface BlockDifference { readonly most: number; readonly size: number; readonly sum: number }
+
+/** How far the probabilities e^(score − lse) and their products with v are from others; nothing of their size leaves the runtime. */
+export async function compareBlock(block: Block, of: CompareInputs): Promise<{ readonly pattern?: BlockDifference; readonly output?: BlockDifference }> {
+  const kind = { softcap: of.softcap > 0, pattern: of.pattern !== undefined, output: of.output !== undefined };
+  const session = await sessionFor(`compare ${JSON.stringify(kind)}`, () => {
+    const { nodes, inputs, scores } = scoreNodes(kind.softcap, true), outputs: ValueInfo[] = [];
+    nodes.push(node('Sub', [scores, 'lse'], 'shifted'), node('Exp', ['shifted'], 'p'));
+    inputs.push(float('lse', 4));
+    const differ = (mine: string, own: string): void => {
+      nodes.push(node('Sub', [mine, own], `${own}.signed`), node('Abs', [`${own}.signed`], `${own}.difference`), node('Abs', [own], `${own}.size`));
+      for (const [op, from, to] of [['ReduceMax', 'difference', 'most'], ['ReduceMax', 'size', 'largest'], ['ReduceSum', 'difference', 'sum']]) nodes.push({ ...node(op, [`${own}.${from}`], `${own}.${to}`), attributes: { keepdims: 0 } });
+      outputs.push(float(`${own}.most`, 0), float(`${own}.largest`, 0), float(`${own}.sum`, 0));
+    };
+    if (kind.pattern) { differ('p', 'pattern'); inputs.push(float('pattern', 4)); }
+    if (kind.output) {
+      nodes.push(
+        { ...node('Transpose', ['v'], 'vt'), attributes: { perm: [1, 2, 0, 3] } }, node('MatMul', ['p', 'vt'], 'mixed'),
+        { ...node('Transpose', ['mixed'], 'o'), attributes: { perm: [2, 0, 1, 3] } },
+      );
+      differ('o', 'output');
+      inputs.push(float('v', 4), float('output', 4));
+    }
+    return buildModel({ nodes, inputs, outputs, opset: opsets });
+  }, everyCore);
+  const { heads, kvHeads, rows, keys } = block, groups = heads / kvHeads, feeds = scoreFeeds(block, of);
+  feeds.lse = tensor(of.lse, [kvHeads, groups, rows, 1]);
+  if (of.pattern) feeds.pattern = tensor(of.pattern, [kvHeads, groups, rows, keys]);
+  if (of.output) {
+    feeds.v = tensor(of.output.v, [keys, kvHeads, 1, of.output.valueDim]);
+    feeds.output = tensor(of.output.own, [rows, kvHeads, groups, of.output.valueDim]);
+  }
+  const out = await session.run(feeds), number = (name: string): number => (out[name].data as Float32Array)[0];
+  const difference = (own: string): BlockDifference => ({ most: number(`${own}.most`), size: number(`${own}.largest`), sum: number(`${own}.sum`) });
+  return { ...(of.pattern ? { pattern: difference('pattern') } : {}), ...(of.output ? { output: difference('output') } : {}) };
+}
+
+/** [row, head]: q·k of rows that belong together. `q` [row, head, dim], `k` [row, kvHead, dim]. */
+export async function pairedScores(rows: number, heads: number, kvHeads: number, dim: number, q: Float32Array, k: Float32Array): Promise<Float32Array> {
+  const session = await sessionFor('paired', () => buildModel({
+    nodes: [node('Mul', ['q', 'k'], 'products'), node('ReduceSum', ['products', 'last'], 'out')],
+    inputs: [float('q', 4), float('k', 4)], outputs: [float('out', 4)], initializers: [lastAxis],
+  }), everyCore);
+  const out = await session.run({ q: tensor(q.subarray(0, rows * heads * dim), [rows, kvHeads, heads / kvHeads, dim]), k: tensor(k.subarray(0, rows * kvHeads * dim), [rows, kvHeads, 1, dim]) });
+  return out.out.data as Float32Array;
+}
+
 function scoreNodes(softcap: boolean, additive: boolean): { nodes: NewNode[]; inputs: ValueInfo[]; scores: string } {
   const nodes: NewNode[] = [
     node('Mul', ['q', 'scale'], 'qs'),
     { op: 'Transpose', name: 'qt', inputs: ['qs'], outputs: ['qt'], attributes: { perm: [1, 2, 0, 3] } },
-    { op: 'Transpose', name: 'kt', inputs: ['k'], outputs: ['kt'], attributes: { perm: [1, 2, 3, 0] } },
-    node('MatMul', ['qt', 'kt'], 'raw'),
+    // Whole rows are moved; the product turns them while it packs.
+    { op: 'Transpose', name: 'kt', inputs: ['k'], outputs: ['kt'], attributes: { perm: [1, 2, 0, 3] } },
+    { op: 'FusedMatMul', domain: 'com.microsoft', name: 'raw', inputs: ['qt', 'kt'], outputs: ['raw'], attributes: { transB: 1 } },
   ];
   const inputs = [float('q', 4), float('k', 4), float('scale', 0)];
   let scores = 'raw';
@@ -131,13 +189,17 @@ const sessions = new Map<string, Promise<Ort.InferenceSession>>();
 /** Loaded with the first session: a process that only opens traces greets sooner without it. */
 let ort: typeof Ort;
 
-/** One thread a block: while a model runs beside us on every core, waiting threads would only make tiles late. */
-function sessionFor(kind: string, build: () => Uint8Array): Promise<Ort.InferenceSession> {
+/** What completes a trace works on every core, and lets go of them between its blocks. */
+const everyCore: Ort.InferenceSession.SessionOptions = { extra: { session: { intra_op: { allow_spinning: '0' } } } };
+/** What a person waits for works on one: while a model runs beside us on every core, waiting threads would only make tiles late. */
+const oneCore: Ort.InferenceSession.SessionOptions = { intraOpNumThreads: 1 };
+
+function sessionFor(kind: string, build: () => Uint8Array, cores = oneCore): Promise<Ort.InferenceSession> {
   let session = sessions.get(kind);
   if (!session) {
     session = import('onnxruntime-node').then(loaded => {
       ort = loaded;
-      return ort.InferenceSession.create(build(), { intraOpNumThreads: 1, interOpNumThreads: 1, executionMode: 'sequential', graphOptimizationLevel: 'all', logSeverityLevel: 3 });
+      return ort.InferenceSession.create(build(), { ...cores, interOpNumThreads: 1, executionMode: 'sequential', graphOptimizationLevel: 'all', logSeverityLevel: 3 });
     });
     sessions.set(kind, session);
     session.catch(() => sessions.delete(kind));
@@ -145,6 +207,8 @@ function sessionFor(kind: string, build: () => Uint8Array): Promise<Ort.Inferenc
   return session;
 }
 
+const opsets = { '': 17, 'com.microsoft': 1 };
+const lastAxis: NewTensor = { name: 'last', type: dataType.int64, dims: [1], data: new Uint8Array(new BigInt64Array([-1n]).buffer) };
 const dims = (rank: number): ValueInfo['dims'] => Array.from({ length: rank }, () => undefined);
 const float = (name: string, rank: number): ValueInfo => ({ name, type: dataType.float, dims: dims(rank) });
 const node = (op: string, inputs: readonly string[], output: string): NewNode => ({ op, name: output, inputs, outputs: [output] });

@@ -3,8 +3,8 @@ import type { Parity } from '../../contract/trace.ts';
 import type { SiteCapture } from '../trace/capture.ts';
 import { readRows, type SiteView } from '../trace/site-view.ts';
 import type { TensorStore } from '../trace/tensor-store.ts';
-import { valuesBlock, scoreBlock } from './kernel.ts';
-import { blockCells, cells, prepare } from './rows.ts';
+import { compareBlock, scoreBlock, valuesBlock } from './kernel.ts';
+import { additiveBlock, blockCells, blockInputs, cells, prepare, type Chosen } from './rows.ts';
 
 /** Largest error that is not worth a word, for float32 sums of any order. */
 const smallest = 1e-5;
@@ -48,27 +48,43 @@ export async function measureParity(input: ParityInput): Promise<Parity> {
 }
 
 /** Adds the rows capture.rows[at] of one sample to the differences. */
-async function compare({ view, capture, side, between }: ParityInput, b: number, at: readonly number[], pattern: Difference, output: Difference): Promise<void> {
-  const rows = at.map(n => capture.rows[n]), { heads, kvHeads, keys, dim, valueDim } = view, { ownPattern, ownOutput } = capture;
-  const chosen = prepare({ view, batch: b, of: 'prob' }), p = await cells(chosen, rows, 0, keys, 0);
+async function compare(input: ParityInput, b: number, at: readonly number[], pattern: Difference, output: Difference): Promise<void> {
+  const { view, capture, between } = input, { heads, kvHeads, keys, dim, valueDim } = view, { ownPattern, ownOutput } = capture;
+  const rows = at.map(n => capture.rows[n]), block = { heads, kvHeads, rows: rows.length, keys, dim }, chosen = prepare({ view, batch: b, of: 'prob' });
+  const inputs = { ...blockInputs(chosen, rows, 0, keys), additive: additiveBlock(chosen, rows, 0, keys) };
   await between();
-  const first = at[0], count = at[at.length - 1] - first + 1;
-  if (ownPattern) for (let h = 0; h < heads; h++) {
-    const own = side.floats(ownPattern, ((b * heads + h) * capture.rows.length + first) * keys, count * keys);
-    at.forEach((n, r) => add(pattern, own, (n - first) * keys, p, (h * rows.length + r) * keys, keys));
+  const v = ownOutput ? readRows(view, 'hook_v', b, 0, keys) : undefined;
+  const got = await compareBlock(block, {
+    ...inputs, ...(ownPattern ? { pattern: ownRows(input, ownPattern, b, at, heads, keys) } : {}),
+    ...(ownOutput && v ? { output: { v, own: ownRows(input, ownOutput, b, at, 1, heads * valueDim), valueDim } } : {}),
+  });
+  for (const [to, one] of [[pattern, got.pattern], [output, got.output]] as const) {
+    if (!one) continue;
+    to.most = Math.max(to.most, one.most);
+    to.scale = Math.max(to.scale, one.size);
+    to.finite &&= Number.isFinite(one.sum) && one.size < Infinity;
   }
-  await between();
-  const block = { heads, kvHeads, rows: rows.length, keys, dim };
-  const v = ownOutput ? readRows(view, 'hook_v', b, 0, keys) : undefined, o = v && await valuesBlock(block, p, v, valueDim);
-  if (ownOutput && o) {
-    const width = heads * valueDim, own = side.floats(ownOutput, (b * capture.rows.length + first) * width, count * width);
-    at.forEach((n, r) => add(output, own, (n - first) * width, o, r * width, width));
+  if (view.dtype === 'F16' || pattern.most > smallest || output.most > smallest) await addNoise(chosen, rows, v, pattern, output);
+}
+
+/** Values of the rows capture.rows[at] out of a side tensor [batch, outer, row, width]: [outer, row, width]. */
+function ownRows({ view, capture, side }: ParityInput, name: string, b: number, at: readonly number[], outer: number, width: number): Float32Array {
+  const all = capture.rows.length;
+  const length = outer * all * width, whole = (into?: Float32Array<ArrayBuffer>): Float32Array => side.floats(name, b * length, length, into);
+  if (at.length === all) return view.memory ? view.memory.floats(view.name, b, name, length, whole) : whole();
+  const out = new Float32Array(outer * at.length * width), first = at[0], count = at[at.length - 1] - first + 1;
+  for (let h = 0; h < outer; h++) {
+    const own = side.floats(name, ((b * outer + h) * all + first) * width, count * width);
+    at.forEach((n, r) => out.set(own.subarray((n - first) * width, (n - first + 1) * width), (h * at.length + r) * width));
   }
-  const wanted = view.dtype === 'F16' || pattern.most > smallest || output.most > smallest;
-  if (!wanted) return;
-  // The noise floor: what rounding q, k and v once more to their type changes.
-  const half = view.dtype === 'F16' ? 2 ** -11 : 2 ** -23, q = new Float32Array(rows.length * heads * dim);
-  rows.forEach((i, r) => q.set(readRows(view, 'hook_q', b, i, i + 1), r * heads * dim));
+  return out;
+}
+
+/** The noise floor: what rounding q, k and v once more to their type changes. */
+async function addNoise(chosen: Chosen, rows: readonly number[], v: Float32Array | undefined, pattern: Difference, output: Difference): Promise<void> {
+  const { view, batch } = chosen, { heads, kvHeads, keys, dim, valueDim } = view, block = { heads, kvHeads, rows: rows.length, keys, dim };
+  const half = view.dtype === 'F16' ? 2 ** -11 : 2 ** -23, p = await cells(chosen, rows, 0, keys, 0), q = new Float32Array(rows.length * heads * dim);
+  rows.forEach((i, r) => q.set(readRows(view, 'hook_q', batch, i, i + 1), r * heads * dim));
   const base = await scoreBlock(block, { q, k: chosen.k!, scale: view.scale, softcap: view.softcap });
   const shaken = await scoreBlock(block, { q: shake(q, half, 1), k: shake(chosen.k!, half, 2), scale: view.scale, softcap: view.softcap });
   const moved = new Float32Array(p.length);
@@ -76,22 +92,9 @@ async function compare({ view, capture, side, between }: ParityInput, b: number,
     moved[n] = p[n] && p[n] * Math.exp(shaken[n] - base[n]);
     pattern.noise = Math.max(pattern.noise, Math.abs(moved[n] - p[n]));
   }
-  if (!o || !v) return;
-  const changed = await valuesBlock(block, moved, shake(v, half, 3), valueDim);
-  for (let n = 0; n < o.length; n++) output.noise = Math.max(output.noise, Math.abs(changed[n] - o[n]));
-}
-
-function add(to: Difference, own: Float32Array, from: number, mine: Float32Array, at: number, count: number): void {
-  let { most, scale, finite } = to;
-  for (let n = 0; n < count; n++) {
-    const difference = Math.abs(own[from + n] - mine[at + n]), size = Math.abs(own[from + n]);
-    if (difference > most) most = difference;
-    if (size > scale) scale = size;
-    if (difference !== difference || size === Infinity) finite = false;
-  }
-  to.most = most;
-  to.scale = scale;
-  to.finite = finite && most < Infinity;
+  if (!v) return;
+  const plain = await valuesBlock(block, p, v, valueDim), changed = await valuesBlock(block, moved, shake(v, half, 3), valueDim);
+  for (let n = 0; n < plain.length; n++) output.noise = Math.max(output.noise, Math.abs(changed[n] - plain[n]));
 }
 
 /** Twice the noise floor, as the graph's own rounding counts too; sums of large outputs are also off by 2⁻²⁰ of their size. */

@@ -2,7 +2,7 @@
 import { UserError } from '../../contract/errors.ts';
 import { pickHead, readHead, readRows, type SiteView } from '../trace/site-view.ts';
 import { additiveRow, highKey, lowKey, perHead } from '../trace/visibility.ts';
-import { hiddenScore, scoreBlock, type Block } from './kernel.ts';
+import { hiddenScore, scoreBlock, type Block, type ScoreInputs } from './kernel.ts';
 
 /** Cells of one block: 8 MB of float32, about 15 ms of one core at head size 64. */
 export const blockCells = 2 ** 21;
@@ -36,19 +36,20 @@ export async function cells(chosen: Chosen, rows: readonly number[] | Int32Array
   if (view.from === 'nothing') throw new UserError(`${view.name} has no probabilities to show.`, view.site.form === 'linear' ? 'It is linear attention.' : 'Trace the model again.');
   if (view.from === 'pattern') return stored(chosen, rows, from, to, hidden);
   const kvHeads = head === undefined ? view.kvHeads : 1, block: Block = { heads, kvHeads, rows: rows.length, keys: width, dim: view.dim };
-  const { visibility } = view, additive = visibility.bias ? additiveBlock(chosen, rows, from, to) : undefined;
-  const inputs = { q: queries(chosen, rows), k: chosen.k!.subarray(from * kvHeads * view.dim, to * kvHeads * view.dim), scale: view.scale, softcap: view.softcap, additive };
-  let lse: Float32Array | undefined;
-  if (of === 'prob') {
-    lse = new Float32Array(heads * rows.length);
-    for (let h = 0, n = 0; h < heads; h++) for (const i of rows) {
-      const value = chosen.lse![h * view.queries + i];
-      lse[n++] = value === -Infinity ? 0 : value;
-    }
-  }
-  const out = await scoreBlock(block, inputs, lse);
+  const { lse, ...inputs } = blockInputs(chosen, rows, from, to), additive = view.visibility.bias ? additiveBlock(chosen, rows, from, to) : undefined;
+  const out = await scoreBlock(block, { ...inputs, additive }, of === 'prob' ? lse : undefined);
   hide(chosen, rows, from, to, out, hidden);
   return out;
+}
+
+/** What a kernel needs of rows against the keys [from, to), but for the mask. `lse` [head, row] is 0 for rows that see no key. */
+export function blockInputs(chosen: Chosen, rows: readonly number[] | Int32Array, from: number, to: number): Pick<ScoreInputs, 'q' | 'k' | 'scale' | 'softcap'> & { readonly lse: Float32Array } {
+  const { view, head } = chosen, heads = head === undefined ? view.heads : 1, kvHeads = head === undefined ? view.kvHeads : 1, lse = new Float32Array(heads * rows.length);
+  for (let h = 0, n = 0; h < heads; h++) for (const i of rows) {
+    const value = chosen.lse![h * view.queries + i];
+    lse[n++] = value === -Infinity ? 0 : value;
+  }
+  return { q: queries(chosen, rows), k: chosen.k!.subarray(from * kvHeads * view.dim, to * kvHeads * view.dim), scale: view.scale, softcap: view.softcap, lse };
 }
 
 /** Writes `hidden` over every invisible cell. */
@@ -67,8 +68,8 @@ function hide({ view: { visibility, keys }, batch, head }: Chosen, rows: ArrayLi
   }
 }
 
-/** [1 or head, row, key]. */
-function additiveBlock({ view, batch, head }: Chosen, rows: ArrayLike<number>, from: number, to: number): Float32Array {
+/** What is added to the scores, `hiddenScore` where a key is hidden: [1 or head, row, key]. */
+export function additiveBlock({ view, batch, head }: Chosen, rows: ArrayLike<number>, from: number, to: number): Float32Array {
   const width = to - from, heads = head === undefined && perHead(view.visibility) ? view.heads : 1, out = new Float32Array(heads * rows.length * width);
   for (let h = 0, at = 0; h < heads; h++) for (let r = 0; r < rows.length; r++, at += width) additiveRow(view.visibility, batch, head ?? h, rows[r], from, to, out, at, hiddenScore);
   return out;

@@ -13,8 +13,8 @@ export interface SampleStatistics {
   readonly received: Float32Array;
   /** [head, 32, 32]: mean over a bin's live rows of the mass on a bin's keys. */
   readonly pooled: Float32Array;
-  /** Mean and mean square of |query position − key| under the row's distribution. */
-  readonly distance: Float32Array; readonly squared: Float32Array;
+  /** [head]: mean and mean square of |query position − key| over all of the attention of live rows. */
+  readonly distance: Float64Array; readonly squared: Float64Array;
 }
 
 /** `live(h)[i]`: the row counts in column sums and pictures. `between` is awaited between blocks. */
@@ -22,7 +22,7 @@ export async function sampleStatistics(view: SiteView, b: number, live: (h: numb
   const { heads, queries, keys } = view, all = heads * queries, rowBins = Math.min(queries, thumbnail), keyBins = Math.min(keys, thumbnail);
   const out = {
     lse: new Float32Array(all), entropy: new Float32Array(all), max: new Float32Array(all), maxKey: new Int32Array(all), received: new Float32Array(heads * keys),
-    pooled: new Float32Array(heads * thumbnail * thumbnail), distance: new Float32Array(all), squared: new Float32Array(all),
+    pooled: new Float32Array(heads * thumbnail * thumbnail), distance: new Float64Array(heads), squared: new Float64Array(heads),
   };
   const received = new Float64Array(heads * keys), pooled = new Float64Array(out.pooled.length), rowsOf = new Float64Array(heads * thumbnail);
   const finish = (h: number, i: number, mass: (bin: number) => number): void => {
@@ -34,6 +34,10 @@ export async function sampleStatistics(view: SiteView, b: number, live: (h: numb
   if (view.from === 'pattern') await fromPattern(view, b, live, between, out, received, finish);
   else await fromScores(view, b, live, between, out, received, finish);
   for (let n = 0; n < received.length; n++) out.received[n] = received[n];
+  for (let h = 0; h < heads; h++) {
+    const rows = rowsOf.subarray(h * thumbnail, (h + 1) * thumbnail).reduce((a, b) => a + b, 0);
+    if (rows) { out.distance[h] /= rows; out.squared[h] /= rows; }
+  }
   for (let n = 0; n < pooled.length; n++) { const rows = rowsOf[Math.floor(n / thumbnail)]; out.pooled[n] = rows ? pooled[n] / rows : 0; }
   return out;
 }
@@ -67,10 +71,12 @@ async function fromScores(view: SiteView, b: number, live: (h: number) => Uint8A
         out.entropy[at] = Math.max(0, Math.log(total) - got.moment[x] / total);
         out.max[at] = Math.exp(got.top[x] - lse);
         out.maxKey[at] = got.topKey[x];
-        out.distance[at] = got.distances![x] / total;
-        // d = p − j = (p − c) − (j − c), c = keys / 2: small numbers, small errors.
-        const p = i + offset - keys / 2;
-        out.squared[at] = Math.max(0, p * p - 2 * p * got.sums[x * n + bins] / total + got.sums[x * n + bins + 1] / total);
+        if (live(h)[i]) {
+          out.distance[h] += got.distances![x] / total;
+          // d = p − j = (p − c) − (j − c), c = keys / 2: small numbers, small errors.
+          const p = i + offset - keys / 2;
+          out.squared[h] += Math.max(0, p * p - 2 * p * got.sums[x * n + bins] / total + got.sums[x * n + bins + 1] / total);
+        }
         const share = Math.exp(keysLse - lse) / total;
         finish(h, i, c => got.sums[x * n + c] * share);
       }
@@ -104,9 +110,11 @@ async function fromPattern(view: SiteView, b: number, live: (h: number) => Uint8
         out.max[at] = most;
         if (!(mass > 0)) continue;
         out.entropy[at] = Math.max(0, entropy / mass + Math.log(mass));
-        out.distance[at] = distance / mass;
-        out.squared[at] = squared / mass;
-        if (live(h)[i]) for (let j = 0; j < keys; j++) received[h * keys + j] += p[j];
+        if (live(h)[i]) {
+          out.distance[h] += distance / mass;
+          out.squared[h] += squared / mass;
+          for (let j = 0; j < keys; j++) received[h * keys + j] += p[j];
+        }
         finish(h, i, c => masses[c]);
       }
       await between();

@@ -14,12 +14,14 @@ export interface HeadView {
   readonly liveRows: number;
   /** First key that a live row sees; −1 when none does. */
   readonly firstKey: number;
-  /** [query]: nats; largest probability; mean and mean square of |position − key|. */
-  readonly entropy: Float32Array; readonly max: Float32Array; readonly distance: Float32Array; readonly squared: Float32Array;
+  /** [query]: nats; largest probability. */
+  readonly entropy: Float32Array; readonly max: Float32Array;
+  /** Mean and mean square of |position − key| over all of the attention of live rows. */
+  readonly distance: number; readonly squared: number;
   /** [key]: column sums over live rows; how many live rows see the key. */
   readonly received: Float32Array; readonly seeing: Int32Array;
-  /** Probability that query `i` gives to key `j`; 0 where it does not see it. */
-  prob(i: number, j: number): number;
+  /** [query]: probability on the query's own position, on the one before it; 0 where it does not see it. Undefined unless `self`. */
+  readonly onSelf?: Float32Array; readonly onPrevious?: Float32Array;
   /** [query]: mass on keys that follow an earlier occurrence of the query's token; −1 where there is none. Undefined without token ids. */
   readonly induction?: Float32Array;
 }

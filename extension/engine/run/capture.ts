@@ -18,20 +18,22 @@ import { feedOf, type Feed } from './feeds.ts';
 import { fileStamp, startHash } from './file-hash.ts';
 import { fillInputs, openInputs, type Inputs } from './inputs.ts';
 import { logitsOutput, nextTokens } from './next-tokens.ts';
+import { withRuntime } from './kept-runtime.ts';
 import { readConfig } from './model-config.ts';
-import { Runtime, collectGarbage, runtimeVersions, type Fetched, type Place } from './runtime.ts';
+import { placesOf, shapesKnown } from './places.ts';
+import { collectGarbage, runtimeVersions, type Fetched } from './runtime.ts';
 import { planTaps, rowsKept, type SiteTaps, type Taps } from './taps.ts';
 import { readGivenTensors } from './tensor-file.ts';
 import { loadTokenizer, type TextTokenizer } from './tokenizer.ts';
 
-/** From this many tokens on, the probabilities of a layer are so large that another matrix of their size is not made. */
+/** From this many tokens on, the probabilities of a layer are large (12 heads: 50 MB). */
 const sparingFrom = 1024;
 
 export interface CaptureHooks {
   readonly progress: (progress: Progress) => void;
   /** For tests that alter what was recognised. */
   readonly alter?: (plans: readonly SitePlan[]) => readonly SitePlan[];
-  /** Whether memory counts more than time; by the length of the prompt when not given. */
+  /** For tests of long prompts' taps on short ones. */
   readonly sparing?: boolean;
 }
 
@@ -72,22 +74,18 @@ async function captureInto(request: TraceRequest, { progress, alter, sparing }: 
   const side = PartWriter.create(files.side);
   writers.push(side);
   const logits = inputs.sides.length ? logitsOutput(model, view, plans) : undefined;
-  const taps = planTaps(model, view, plans, { stored, keepZ: request.keep?.z ?? false, sparing: sparing ?? tokens.length >= sparingFrom, ...(logits ? { logits } : {}) });
+  const taps = planTaps(model, view, plans, { stored, keepZ: request.keep?.z ?? false, sparing: sparing ?? tokens.length >= sparingFrom, broadcastMasks: shapesKnown(plans, inputs), ...(logits ? { logits } : {}) });
   const skeleton = writeSkeleton(model, taps.edits);
   clock.lap('open');
   progress({ phase: 'session' });
   const stamp = fileStamp(model);
-  const runtime = await Runtime.create(skeleton, model);
-  let fetched: Fetched;
-  let hash: Promise<string>;
-  try {
-    clock.lap('session');
-    progress({ phase: 'run' });
-    hash = startHash(model);
-    hash.catch(() => undefined);
-    fetched = await runtime.run({ ...inputs.feeds, ...ownFeeds(taps, inputs) }, model, placesOf(plans, taps, inputs, stored));
-    clock.lap('run');
-  } finally { await runtime.release(); }
+  const vocabulary = logits === undefined ? undefined : view.dims(logits)?.[2];
+  const places = placesOf({ plans, taps, inputs, stored, rows: keptRowsOf(inputs.sides[0]?.real ?? [[1]]).length, vocabulary }), placed = places && { places, stop: taps.stop };
+  const hash = startHash(model);
+  hash.catch(() => undefined);
+  const ready = (): void => { clock.lap('session'); progress({ phase: 'run' }); };
+  const fetched = await withRuntime(skeleton, model, ready, runtime => runtime.run({ ...inputs.feeds, ...ownFeeds(taps, inputs) }, model, placed));
+  clock.lap('run');
   if (fileStamp(model) !== stamp) throw changed(model);
   progress({ phase: 'write', done: 0, total: plans.length });
   const sites: SiteCapture[] = [];
@@ -127,22 +125,6 @@ async function readPrompt(request: TraceRequest, model: Model, tokenizer: TextTo
   }
 }
 
-/** Where outputs go whose shapes are known before the run: of self-attention over the tokens of a model with one side and no past. */
-function placesOf(plans: readonly SitePlan[], taps: Taps, inputs: Inputs, stored: 'F32' | 'F16'): Place[] {
-  const past = Object.entries(inputs.feeds).some(([name, feed]) => /past|cache/.test(name) && feed.data.length > 1);
-  if (inputs.sides.length !== 1 || past) return [];
-  const { ids, real } = inputs.sides[0], batch = ids.length, length = ids[0].length, rows = keptRowsOf(real).length;
-  return plans.flatMap(({ site, q }, i): Place[] => {
-    const { heads, kvHeads, headDim, valueDim } = site, own = taps.sites[i];
-    if (!q || site.kind !== 'self' || site.form !== 'dense' || site.stack !== 'main' || heads === null || kvHeads === null || headDim === null || valueDim === null) return [];
-    const place = (output: string | undefined, type: 'F32' | 'F16', ...dims: number[]): Place[] => (output === undefined ? [] : [{ output, type, dims }]);
-    return [
-      ...place(own.q, stored, batch, length, heads, headDim), ...place(own.k, stored, batch, length, kvHeads, headDim), ...place(own.v, stored, batch, length, kvHeads, valueDim),
-      ...place(own.statistics?.ownPattern, 'F32', batch, heads, rows, length), ...place(own.ownOutput, 'F32', batch, rows, heads, valueDim),
-    ];
-  });
-}
-
 /** Feeds of our own: real rows, kept rows, the row of the logits. */
 export function ownFeeds(taps: Taps, inputs: Inputs): Record<string, Feed> {
   const feeds: Record<string, Feed> = {};
@@ -175,12 +157,12 @@ interface SiteWriting { readonly plan: SitePlan; readonly taps: SiteTaps; readon
 
 /** Writes what the run showed of one site. */
 function writeSite({ plan, taps, fetched, part, side, stored }: SiteWriting): SiteCapture {
-  const { site } = plan, dims: Partial<Record<'q' | 'k' | 'v', readonly number[]>> = {};
+  const { site } = plan, dims: Partial<Record<'q' | 'k' | 'v' | 'z', readonly number[]>> = {};
   for (const name of ['q', 'k', 'v', 'z'] as const) {
     const output = taps[name];
     if (output === undefined) continue;
     const tensor = fetched.take(output);
-    if (name !== 'z') dims[name] = tensor.dims;
+    dims[name] = tensor.dims;
     part.append(`${site.name}.hook_${name}`, stored, tensor.dims, tensor.data);
   }
   const { q, k, v } = dims;
@@ -209,7 +191,7 @@ function writeSite({ plan, taps, fetched, part, side, stored }: SiteWriting): Si
     site: filled, dtype: stored, softcap: plan.softcap, masks, rows,
     rule: { ...plan.rule, offset: plan.rule.offset === 'past' && q && k ? k[1] - q[1] : 0 },
     statistics: statistics ? 'graph' : 'missing',
-    ...(ownPattern ? { ownPattern } : {}), ...(ownOutput ? { ownOutput } : {}), ...(statistics ? { moments: statistics.moments } : {}),
+    ...(ownPattern ? { ownPattern } : {}), ...(ownOutput ? { ownOutput } : {}), ...(statistics ? { receivedFrom: statistics.receivedFrom } : {}),
   };
 }
 

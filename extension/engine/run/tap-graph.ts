@@ -30,10 +30,10 @@ export class TapGraph {
     return own + name;
   }
 
-  /** Makes `value` an output of the graph and gives its name there: its own where a node of ours made it, since an Identity would copy. */
-  output(value: string, type: number): string {
+  /** Makes `value` an output of the graph and gives its name there: its own where a node of ours made it, since an Identity would copy. Without a type onnxruntime infers it. */
+  output(value: string, type?: number): string {
     const made = this.#nodes.some(node => node.outputs[0] === value) ? value : this.node('Identity', [value]);
-    this.#outputs.push({ name: made, type });
+    this.#outputs.push({ name: made, ...(type === undefined ? {} : { type }) });
     return made;
   }
   /** `value` bit for bit, in any type and of a shape that onnxruntime still knows, that is there only after `others` are. */

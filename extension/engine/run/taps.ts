@@ -11,8 +11,10 @@ export interface TapOptions {
   /** Type that q, k, v (and z) leave the graph in. */
   readonly stored: 'F32' | 'F16';
   readonly keepZ: boolean;
-  /** Spend time to save memory, where probabilities are large. */
+  /** Probabilities are large; see tap-statistics.ts. */
   readonly sparing?: boolean;
+  /** Masks without heads of their own leave the graph as [batch, 1, query or 1, key], so that their shape is known beforehand. */
+  readonly broadcastMasks?: boolean;
   /** The output with logits [batch, position, vocabulary], if the model has one: its rows at `attnscope.last` are fetched. */
   readonly logits?: string;
 }
@@ -28,13 +30,17 @@ export interface SiteTaps {
   readonly statistics?: StatisticsTaps;
   /** Factors of the scale that only a run shows, scalars. */
   readonly scales: readonly { readonly output: string; readonly power: 1 | -1 }[];
-  readonly masks: readonly { readonly output: string; readonly as: 'add' | 'keep' | 'drop' }[];
+  readonly masks: readonly MaskTap[];
 }
+/** `perQuery` is false where the graph itself says that the mask is one row for all queries. */
+export interface MaskTap { readonly output: string; readonly as: 'add' | 'keep' | 'drop'; readonly perQuery: boolean }
 export interface Taps {
   readonly edits: Edits;
   readonly sites: readonly SiteTaps[];
   /** float32 [batch, vocabulary] */
   readonly lastLogits?: string;
+  /** A sequence, which onnxruntime's binding cannot hand over; see `Runtime.run`. */
+  readonly stop: string;
   /** Feeds that the edits ask for. */
   readonly feeds: { readonly real: readonly string[]; readonly last: boolean };
 }
@@ -52,7 +58,9 @@ export const rowsKept = 64;
 export function planTaps(model: Model, view: GraphView, plans: readonly SitePlan[], options: TapOptions): Taps {
   const opset = model.opsets.get('') ?? model.opsets.get('ai.onnx') ?? 1;
   if (opset < 11) throw new UserError(`The model uses operator set ${opset}; tracing needs 11 or newer.`, 'Convert it with onnx.version_converter, or export it again.');
-  const graph = new TapGraph(opset), masks = new Map<string, string>(), canon = sameValues(view), sides = new Set<string>();
+  const graph = new TapGraph(opset);
+  const stop = graph.output(graph.node('SequenceEmpty', []));
+  const masks = new Map<string, MaskTap>(), canon = sameValues(view), sides = new Set<string>();
   const sites = plans.map(plan => tapSite({ graph, masks, canon, sides, options, view }, plan));
   let lastLogits: string | undefined;
   if (options.logits !== undefined) {
@@ -62,10 +70,10 @@ export function planTaps(model: Model, view: GraphView, plans: readonly SitePlan
     const flat = graph.reshape(graph.cast(value, float), graph.concat([graph.ints([-1]), graph.slice(shape, 0, 2, 3)], 0));
     lastLogits = graph.output(graph.node('Gather', [flat, index], { axis: 0 }), float);
   }
-  return { edits: graph.edits(), sites, ...(lastLogits ? { lastLogits } : {}), feeds: { real: [...sides], last: lastLogits !== undefined } };
+  return { edits: graph.edits(), sites, ...(lastLogits ? { lastLogits } : {}), stop, feeds: { real: [...sides], last: lastLogits !== undefined } };
 }
 
-interface Context { readonly graph: TapGraph; readonly masks: Map<string, string>; readonly canon: (value: string) => number; readonly sides: Set<string>; readonly options: TapOptions; readonly view: GraphView }
+interface Context { readonly graph: TapGraph; readonly masks: Map<string, MaskTap>; readonly canon: (value: string) => number; readonly sides: Set<string>; readonly options: TapOptions; readonly view: GraphView }
 
 /** The tokens that a site's queries are: of the decoder, of the (only or first) text side, or no tokens at all. */
 export function querySide(plan: SitePlan): 'decoder' | 'text' | undefined {
@@ -98,19 +106,23 @@ function tapSite(context: Context, plan: SitePlan): SiteTaps {
       ? [{ output: graph.output(graph.reshape(graph.cast(factor.value, float), [-1]), float), power: factor.power }] : [])),
     masks: plan.masks.map(term => {
       const key = `${term.as === 'add'} ${term.merged ? plan.site.heads : ''} ${context.canon(term.value)}`;
-      let output = context.masks.get(key);
-      if (output === undefined) {
-        const type = term.as === 'add' ? float : uint8, value = graph.cast(term.value, type);
-        output = graph.output(term.merged ? splitBatch(graph, value, plan.site.heads ?? 1) : value, type);
-        context.masks.set(key, output);
-      }
-      return { output, as: term.as };
+      const known = context.masks.get(key) ?? tapMask(context, plan, term, like);
+      context.masks.set(key, known);
+      return { ...known, as: term.as };
     }),
   };
   if (probs === undefined) return taps;
   const weights = realRows(context, side, probs);
   const statistics = addStatistics(graph, plan, { probs, weights, rows, view: context.view, sparing: options.sparing === true, alsoBefore: stored === float ? [q, k, v].filter(value => value !== undefined) : [] });
   return { ...taps, statistics };
+}
+
+function tapMask({ graph, options, view }: Context, plan: SitePlan, term: SitePlan['masks'][number], probs: string | undefined): MaskTap {
+  const type = term.as === 'add' ? float : uint8, cast = graph.cast(term.value, type), dims = view.dims(term.value);
+  const value = term.merged ? splitBatch(graph, cast, plan.site.heads ?? 1) : cast, perQuery = !dims || dims.length < 2 || dims[dims.length - 2] !== 1;
+  if (!options.broadcastMasks || probs === undefined || !plan.softmax) return { output: graph.output(value, type), as: term.as, perQuery };
+  const shape = graph.shape(probs), part = (axis: number): string => graph.slice(shape, 0, axis, axis + 1);
+  return { output: graph.output(graph.node('Expand', [value, graph.concat([part(0), graph.ints([1]), perQuery ? part(2) : graph.ints([1]), part(3)], 0)]), type), as: term.as, perQuery };
 }
 
 /** [1] bool-like int64: 1 where the site's queries are the tokens of `side`. */

@@ -54,6 +54,6 @@ export interface SiteCapture {
   readonly ownPattern?: string;
   /** Side tensor [batch, rows, head, valueDim] float32 with the site's own output of these rows. */
   readonly ownOutput?: string;
-  /** Side tensor [batch, head, query, 2] float32: Σ_j p·(j − c) and Σ_j p·(j − c)², with c = keys/2; for distances. */
-  readonly moments?: string;
+  /** Side tensor [batch, head, key] float32: Σ_i p·(i − queries / 2) over real queries; for distances. */
+  readonly receivedFrom?: string;
 }

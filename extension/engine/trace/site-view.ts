@@ -22,17 +22,19 @@ export interface SiteView {
   readonly dtype: 'F32' | 'F16';
   /** How the probabilities come back: from q and k, from a stored hook_pattern, or not at all. */
   readonly from: 'qk' | 'pattern' | 'nothing';
+  /** Keeps a sample that is read again and again. */
+  readonly memory?: SampleMemory;
 }
 
 /** Shapes of a site, from its stored tensors. */
-export function viewSite(store: TensorStore, site: Site, visibility?: Visibility, sink?: Float32Array): SiteView {
+export function viewSite(store: TensorStore, site: Site, visibility?: Visibility, sink?: Float32Array, memory?: SampleMemory): SiteView {
   const { name } = site, shape = (part: string): readonly number[] | undefined => store.tensors.get(`${name}.${part}`)?.shape;
   const q = shape('hook_q'), k = shape('hook_k'), v = shape('hook_v'), pattern = shape('hook_pattern');
   const from = site.form !== 'linear' && q && k && site.scale !== null ? 'qk' : pattern ? 'pattern' : 'nothing';
   const batch = q?.[0] ?? pattern?.[0] ?? 0, heads = q?.[2] ?? pattern?.[1] ?? 0, queries = q?.[1] ?? pattern?.[2] ?? 0, keys = k?.[1] ?? pattern?.[3] ?? 0;
   return {
     name, site, store, batch, heads, kvHeads: k?.[2] ?? heads, queries, keys, dim: q?.[3] ?? 0, valueDim: v?.[3] ?? 0,
-    scale: site.scale ?? 1, softcap: site.softcap ?? 0, sink, from,
+    scale: site.scale ?? 1, softcap: site.softcap ?? 0, sink, from, memory,
     dtype: store.tensors.get(`${name}.hook_q`)?.dtype === 'F16' ? 'F16' : 'F32',
     visibility: visibility ?? { batch, heads, queries, keys, rule: { causal: false, offset: 0, window: null } },
   };
@@ -59,24 +61,37 @@ export function viewStoredSite(store: TensorStore, site: Site, rule: MaskRule | 
 }
 
 type Part = 'hook_q' | 'hook_k' | 'hook_v';
-/** The sample that was last read whole: completion asks for it again and again. One at a time, and not for long. */
-let whole: { readonly view: SiteView; readonly b: number; readonly parts: Map<Part, Float32Array> } | undefined;
-const wholeBytes = 64 * 2 ** 20;
+const mostKept = 64 * 2 ** 20;
 
-/** Forgets the sample that was last read whole. */
-export function forgetSample(): void { whole = undefined; }
+/**
+ * The tensors of one sample of one site at a time, for whoever goes through a whole trace: its memory is used again for the next. What it
+ * gave is valid until the next sample is begun.
+ */
+export class SampleMemory {
+  #of: string | undefined;
+  readonly #kept = new Map<string, Float32Array>();
+  readonly #spare = new Map<string, Float32Array<ArrayBuffer>>();
+
+  /** `length` elements named `what` of sample `b` of `site`; `read` fills the memory that it is given, or brings its own. */
+  floats(site: string, b: number, what: string, length: number, read: (into: Float32Array<ArrayBuffer>) => Float32Array): Float32Array {
+    if (this.#of !== `${site} ${b}`) { this.#kept.clear(); this.#of = `${site} ${b}`; }
+    let values = this.#kept.get(what);
+    if (values?.length === length) return values;
+    const spare = this.#spare.get(what), into = spare?.length === length ? spare : new Float32Array(length);
+    this.#spare.set(what, into);
+    values = read(into);
+    this.#kept.set(what, values);
+    return values;
+  }
+}
 
 /** Positions [from, to) of q, k or v of one sample: [position, head, dim]. Not to be written to. */
 export function readRows(view: SiteView, part: Part, b: number, from: number, to: number): Float32Array {
-  const name = `${view.name}.${part}`, [, positions, heads, dim] = view.store.info(name).shape, row = heads * dim;
-  const known = whole?.view === view && whole.b === b ? whole.parts.get(part) : undefined;
-  if (known) return known.subarray(from * row, to * row);
-  const rows = view.store.floats(name, (b * positions + from) * row, (to - from) * row);
-  if (from === 0 && to === positions && rows.byteLength <= wholeBytes) {
-    if (whole?.view !== view || whole.b !== b) whole = { view, b, parts: new Map() };
-    whole.parts.set(part, rows);
+  const name = `${view.name}.${part}`, [, positions, heads, dim] = view.store.info(name).shape, row = heads * dim, all = positions * row;
+  if (view.memory && all * 4 <= mostKept) {
+    return view.memory.floats(view.name, b, part, all, into => view.store.floats(name, b * all, all, into)).subarray(from * row, to * row);
   }
-  return rows;
+  return view.store.floats(name, b * all + from * row, (to - from) * row);
 }
 
 /** One head out of [position, heads, dim]: [position, 1, dim]. */

@@ -1,5 +1,6 @@
 /** Tensors of an open file, read by offset: nothing is loaded until it is asked for. */
-import { closeSync, readSync } from 'node:fs';
+import { close, closeSync, readSync } from 'node:fs';
+import { promisify } from 'node:util';
 import { UserError } from '../../contract/errors.ts';
 import { fromHalf } from '../maths/half.ts';
 import type { StoredTensor } from './capture.ts';
@@ -18,11 +19,14 @@ export class TensorStore {
     return tensor;
   }
 
-  /** Elements [start, start + count) of a floating-point, boolean or integer tensor as float32; all of them by default. */
-  floats(name: string, start = 0, count?: number): Float32Array {
-    const tensor = this.info(name), bytes = this.raw(name, start, count);
+  /**
+   * Elements [start, start + count) of a floating-point, boolean or integer tensor as float32; all of them by default. `into`, of that
+   * length, is used where nothing has to be converted: memory that was used before costs less than new memory.
+   */
+  floats(name: string, start = 0, count?: number, into?: Float32Array<ArrayBuffer>): Float32Array {
+    const tensor = this.info(name), bytes = this.raw(name, start, count, tensor.dtype === 'F32' ? into : undefined);
     switch (tensor.dtype) {
-      case 'F32': return new Float32Array(bytes.buffer);
+      case 'F32': return bytes.buffer === into?.buffer ? into : new Float32Array(bytes.buffer);
       case 'F16': return fromHalf(new Uint16Array(bytes.buffer));
       case 'F64': return Float32Array.from(new Float64Array(bytes.buffer));
       case 'I32': return Float32Array.from(new Int32Array(bytes.buffer));
@@ -37,13 +41,13 @@ export class TensorStore {
     return new Int32Array(this.raw(name, start, count).buffer);
   }
 
-  /** The bytes of elements [start, start + count), in a buffer of their own. */
-  raw(name: string, start = 0, count?: number): Uint8Array<ArrayBuffer> {
+  /** The bytes of elements [start, start + count), in a buffer of their own or in `into`. */
+  raw(name: string, start = 0, count?: number, into?: ArrayBufferView<ArrayBuffer>): Uint8Array<ArrayBuffer> {
     const tensor = this.info(name);
     const elements = tensor.shape.reduce((product, dim) => product * dim, 1), size = elements ? tensor.length / elements : 0;
     const wanted = count ?? elements - start;
     if (start < 0 || wanted < 0 || start + wanted > elements) throw new Error(`Elements ${start} to ${start + wanted} of ${name} do not exist; it has ${elements}.`);
-    const out = new Uint8Array(wanted * size);
+    const out = into?.byteLength === wanted * size ? new Uint8Array(into.buffer, into.byteOffset, into.byteLength) : new Uint8Array(wanted * size);
     for (let done = 0; done < out.byteLength;) {
       let read: number;
       try { read = readSync(this.#fd, out, done, Math.min(out.byteLength - done, 2 ** 28), tensor.offset + start * size + done); } catch (error) {
@@ -55,6 +59,12 @@ export class TensorStore {
     return out;
   }
 
+  /** Closes without keeping this thread busy. */
+  async closeBehind(): Promise<void> {
+    const fd = this.#fd;
+    this.#fd = -1;
+    if (fd >= 0) await promisify(close)(fd);
+  }
   close(): void {
     if (this.#fd >= 0) closeSync(this.#fd);
     this.#fd = -1;

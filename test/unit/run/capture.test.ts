@@ -10,12 +10,16 @@ import { buildModel } from '../../../extension/engine/onnx/build.ts';
 import { dataType } from '../../../extension/engine/onnx/model.ts';
 import { viewGraph } from '../../../extension/engine/onnx/graph-view.ts';
 import { openModel } from '../../../extension/engine/onnx/open.ts';
-import { capture, keptRowsOf, type CaptureHooks } from '../../../extension/engine/run/capture.ts';
+import { writeSkeleton } from '../../../extension/engine/onnx/writer.ts';
+import { capture, keptRowsOf, ownFeeds, type CaptureHooks } from '../../../extension/engine/run/capture.ts';
 import { startHash } from '../../../extension/engine/run/file-hash.ts';
-import { nextTokens } from '../../../extension/engine/run/next-tokens.ts';
+import { logitsOutput, nextTokens } from '../../../extension/engine/run/next-tokens.ts';
+import { fillInputs } from '../../../extension/engine/run/inputs.ts';
+import { placesOf, shapesKnown } from '../../../extension/engine/run/places.ts';
 import { checkRoom, chooseStored } from '../../../extension/engine/run/room.ts';
-import { shortReason } from '../../../extension/engine/run/runtime.ts';
+import { Runtime, shortReason } from '../../../extension/engine/run/runtime.ts';
 import { sameValues } from '../../../extension/engine/run/same-values.ts';
+import { planTaps } from '../../../extension/engine/run/taps.ts';
 import { recognise } from '../../../extension/engine/sites/recognise.ts';
 import type { SitePlan } from '../../../extension/engine/sites/site-plan.ts';
 import { readIndex } from '../../../extension/engine/trace/part-writer.ts';
@@ -33,6 +37,47 @@ async function refused(promise: Promise<unknown>): Promise<string> {
   expect(left()).toEqual([]);
   return (error as UserError).sentence;
 }
+
+describe('the session of the last trace', () => {
+  const bytesOf = (): Buffer => { const { part, tensors } = readIndex(out), q = Object.entries(tensors).find(([name]) => name.endsWith('hook_q'))![1]; return readFileSync(part).subarray(q.offset, q.offset + q.length); };
+  it('serves the next prompt, with what the first one gave', async () => {
+    await run();
+    const first = bytesOf();
+    await run({ prompt: { kind: 'ids', ids: [9, 8, 7, 6] } });
+    await run();
+    expect(Buffer.compare(bytesOf(), first)).toBe(0);
+  });
+  it('is not used for a model that was written anew', async () => {
+    await run();
+    const first = bytesOf(), file = readFileSync(model);
+    // The sign of one number of every matrix.
+    for (const { dims, type, place } of (await openModel(model)).graph.initializers.values()) if (dims.length === 2 && type === dataType.float && place.kind === 'raw') file[place.offset + 3] ^= 0x80;
+    writeFileSync(model, file);
+    await run();
+    expect(Buffer.compare(bytesOf(), first)).not.toBe(0);
+  });
+});
+
+describe('outputs that are written where they stay', () => {
+  it('are those that the binding hands over', async () => {
+    const opened = await openModel(model), view = viewGraph(opened), { plans } = recognise(opened), inputs = fillInputs(opened, { ids: [5, 6, 7, 8, 9] }, {}), logits = logitsOutput(opened, view, plans)!;
+    const taps = planTaps(opened, view, plans, { stored: 'F32', keepZ: true, broadcastMasks: shapesKnown(plans, inputs), logits });
+    const places = placesOf({ plans, taps, inputs, stored: 'F32', rows: 5, vocabulary: view.dims(logits)?.[2] });
+    expect(places?.length).toBeGreaterThan(plans.length * 10);
+    const runtime = await Runtime.create(writeSkeleton(opened, taps.edits), opened), feeds = { ...inputs.feeds, ...ownFeeds(taps, inputs) };
+    const placed = await runtime.run(feeds, opened, { places: places!, stop: taps.stop }), copied = await runtime.run(feeds, opened);
+    for (const { output } of places!) {
+      const a = placed.take(output), b = copied.take(output);
+      expect(a.dims).toEqual(b.dims);
+      expect(Buffer.compare(new Uint8Array(a.data.buffer), new Uint8Array(b.data.buffer)), output).toBe(0);
+    }
+    // A shape that turns out wrong: the run is made again without places.
+    const wrong = places!.map(place => ({ ...place, dims: [...place.dims, 2] }));
+    expect((await runtime.run(feeds, opened, { places: wrong, stop: taps.stop })).take(taps.sites[0].q!).dims).toEqual([1, 5, ...copiedDims(plans[0])]);
+    await runtime.release();
+  });
+});
+const copiedDims = ({ site }: SitePlan): number[] => [site.heads!, site.headDim!];
 
 describe('a capture that fails leaves nothing', () => {
   it('where the model has no attention, and says what was looked at', async () => {
