@@ -1,9 +1,10 @@
 /** Every call there is between the host (or the CLI), the two children and the panels, on one page. */
-import type { Manifest, NextToken } from './trace.ts';
+import type { RunFacts } from './estimate.ts';
+import type { KeptLayers, Manifest, NextToken } from './trace.ts';
 import type { SitesReport } from './site.ts';
 
 /** Raised whenever a request or result below changes; the first message of every child is its version. */
-export const apiVersion = 1;
+export const apiVersion = 2;
 
 export interface Hello {
   readonly apiVersion: number;
@@ -31,7 +32,8 @@ export interface TraceRequest {
   readonly prompt: Prompt;
   /** Absolute path of the trace to publish. */
   readonly out: string;
-  readonly keep?: { readonly pattern?: boolean; readonly z?: boolean; readonly resid?: boolean };
+  /** `layers`: only their sites are tapped and stored; all when undefined. */
+  readonly keep?: { readonly pattern?: boolean; readonly z?: boolean; readonly resid?: boolean; readonly layers?: readonly number[] };
   readonly dtype?: 'auto' | 'fp16' | 'fp32';
 }
 
@@ -41,6 +43,8 @@ export interface Captured { readonly out: string; readonly part: string }
 export interface RunnerApi {
   /** Recognises sites without running anything. */
   sites(request: { readonly model: string }): SitesReport;
+  /** What `capture` would cost: opens the model and reads the prompt, runs nothing of it. */
+  weigh(request: TraceRequest): RunFacts;
   /** Opens, instruments, runs, and writes the capture. Reports `Progress`. */
   capture(request: TraceRequest): Captured;
 }
@@ -78,6 +82,25 @@ export interface HeadRows {
   readonly entropy: Float32Array; readonly max: Float32Array; readonly maxKey: Int32Array; readonly received: Float32Array;
 }
 
+/** What a list of traces says about one of them: read from its header, no tensor is. */
+export interface TraceSummary {
+  readonly file: string;
+  readonly bytes: number;
+  /** ISO 8601. */
+  readonly created: string;
+  readonly model: Manifest['model'];
+  /** Begin of the text; of the tokens where ids or tensors were given. */
+  readonly prompt: string;
+  readonly batch: number;
+  readonly tokens: number;
+  readonly sites: number;
+  /** Layers that were chosen before the run; undefined: all. */
+  readonly kept?: KeptLayers;
+  readonly stored: 'F32' | 'F16';
+  /** `worst`: largest difference of the sites that were compared; null when none could be. */
+  readonly parity: { readonly worst: number | null; readonly failed: number };
+}
+
 export interface AnalysisApi {
   /** Completes statistics, parity, metrics and verdicts of a capture and publishes it atomically. Reports `Progress`. */
   complete(request: Captured): { readonly file: string; readonly manifest: Manifest };
@@ -85,6 +108,8 @@ export interface AnalysisApi {
   discard(request: { readonly out: string }): void;
   open(request: { readonly file: string }): OpenTrace;
   close(request: { readonly trace: string }): void;
+  /** One a file, in their order; `problem` is a sentence for a file that is no trace. */
+  summaries(request: { readonly files: readonly string[] }): readonly (TraceSummary | { readonly file: string; readonly problem: string })[];
   tile(request: TileRequest): Tile;
   thumbnails(request: { readonly trace: string; readonly site: string }): Thumbnails;
   rows(request: HeadRef): HeadRows;

@@ -64,6 +64,8 @@ export interface ModelInfo {
   readonly opsets: Readonly<Record<string, number>>;
   readonly producer: string;
   readonly nodes: number;
+  /** Type that most weights are stored in: `fp32`, `fp16`, `int8`, `q4`, … */
+  readonly dtype?: string;
   /** SHA-256 of the whole model (file and external data), in traces only. */
   readonly sha256?: string;
   /** Files beside the model that hold its weights, paths relative to its folder, as they were when it was opened. */

@@ -52,12 +52,17 @@ export interface Parity {
 
 export interface NextToken { readonly id: number; readonly token: string; readonly probability: number }
 
+/** Which layers of a model a trace holds, when it does not hold all. */
+export interface KeptLayers { readonly layers: readonly number[]; /** Sites of the whole model. */ readonly ofSites: number }
+
 export interface Manifest {
   readonly formatVersion: number;
   readonly model: ModelInfo & { readonly path: string };
   readonly created: string;
   readonly input: TraceInput;
   readonly sites: readonly Site[];
+  /** Layers that were chosen before the run; undefined: all. */
+  readonly kept?: KeptLayers;
   readonly masks: Readonly<Record<string, MaskRule>>;
   readonly parity: Readonly<Record<string, Parity>>;
   /** Per site: real query rows that see no key, summed over batch and heads. */

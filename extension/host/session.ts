@@ -18,7 +18,12 @@ export interface LatestTrace {
   readonly prompt: Prompt;
   readonly createdMs: number;
   readonly source?: SourceRef;
+  /** What was chosen to keep; undefined: everything, as the settings say. */
+  readonly kept?: Kept;
 }
+
+/** A choice that makes a trace smaller. */
+export interface Kept { readonly layers?: readonly number[]; readonly dtype?: 'fp16' | 'fp32' }
 
 export interface Session {
   /** Newest first, one a model. */
@@ -27,6 +32,11 @@ export interface Session {
   ofFile(file: string): LatestTrace | undefined;
   record(trace: LatestTrace): void;
   forget(file: string): void;
+  /** The trace lies under another name now. */
+  rename(from: string, to: string): void;
+  /** Traces that are never deleted to make room. */
+  pins(): ReadonlySet<string>;
+  pin(file: string, on: boolean): void;
   /** Model and prompt chosen for a class, else for its file, else for the workspace. */
   chosen(source: SourceRef | undefined): Choice;
   choose(source: SourceRef | undefined, choice: Choice): void;
@@ -37,12 +47,13 @@ export interface Session {
 export interface Choice { readonly model?: string; readonly prompt?: Prompt }
 
 const key = 'attnscope.session';
-const most = { traces: 20, choices: 200, prompts: 12, promptLength: 20_000 } as const;
+const most = { traces: 20, choices: 200, prompts: 12, promptLength: 20_000, pins: 5_000 } as const;
 
 interface Stored {
   readonly traces: readonly LatestTrace[];
   readonly choices: readonly (readonly [key: string, choice: Choice])[];
   readonly prompts: readonly string[];
+  readonly pins: readonly string[];
 }
 
 export function openSession(memory: Memory): Session {
@@ -57,7 +68,12 @@ export function openSession(memory: Memory): Session {
     latest: () => stored.traces,
     ofFile: file => stored.traces.find(trace => trace.file === file),
     record: trace => change({ traces: [trace, ...stored.traces.filter(old => old.model !== trace.model)].slice(0, most.traces) }),
-    forget: file => { if (stored.traces.some(trace => trace.file === file)) change({ traces: stored.traces.filter(trace => trace.file !== file) }); },
+    forget: file => {
+      if (stored.traces.some(trace => trace.file === file) || stored.pins.includes(file)) change({ traces: stored.traces.filter(trace => trace.file !== file), pins: stored.pins.filter(pin => pin !== file) });
+    },
+    rename: (from, to) => change({ traces: stored.traces.map(trace => (trace.file === from ? { ...trace, file: to } : trace)), pins: stored.pins.map(pin => (pin === from ? to : pin)) }),
+    pins: () => new Set(stored.pins),
+    pin: (file, on) => change({ pins: [...(on ? [file] : []), ...stored.pins.filter(pin => pin !== file)].slice(0, most.pins) }),
     chosen: source => {
       const found = keysOf(source).map(name => stored.choices.find(([at]) => at === name)?.[1]);
       return { model: found.find(choice => choice?.model)?.model, prompt: found.find(choice => choice?.prompt)?.prompt };
@@ -83,14 +99,21 @@ function keysOf(source: SourceRef | undefined): string[] {
 function read(value: unknown): Stored {
   const from = (typeof value === 'object' && value !== null ? value : {}) as Partial<Record<keyof Stored, unknown>>;
   const list = (items: unknown): unknown[] => Array.isArray(items) ? items : [];
-  const isTrace = (item: unknown): item is LatestTrace => isRecord(item) && typeof item.model === 'string' && typeof item.file === 'string' && isPrompt(item.prompt) && typeof item.createdMs === 'number';
+  const isTrace = (item: unknown): item is LatestTrace => isRecord(item) && typeof item.model === 'string' && typeof item.file === 'string' && isPrompt(item.prompt) && typeof item.createdMs === 'number' && (item.kept === undefined || isKept(item.kept));
   const isChoice = (item: unknown): item is readonly [string, Choice] => Array.isArray(item) && typeof item[0] === 'string' && isRecord(item[1])
     && (item[1].model === undefined || typeof item[1].model === 'string') && (item[1].prompt === undefined || isPrompt(item[1].prompt));
   return {
     traces: list(from.traces).filter(isTrace).slice(0, most.traces),
     choices: list(from.choices).filter(isChoice).slice(0, most.choices),
     prompts: list(from.prompts).filter(item => typeof item === 'string').slice(0, most.prompts),
+    pins: list(from.pins).filter(item => typeof item === 'string').slice(0, most.pins),
   };
+}
+
+export function isKept(value: unknown): value is Kept {
+  if (!isRecord(value)) return false;
+  const { layers, dtype } = value;
+  return (layers === undefined || (Array.isArray(layers) && layers.every(layer => Number.isSafeInteger(layer)))) && (dtype === undefined || dtype === 'fp16' || dtype === 'fp32');
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> { return typeof value === 'object' && value !== null; }

@@ -8,6 +8,7 @@ import { greetParent } from '../../children/child-side.ts';
 import { completeCapture } from '../analysis/complete.ts';
 import { exportMap } from '../analysis/export-map.ts';
 import { OpenTraces } from '../analysis/open-traces.ts';
+import { summarise } from '../analysis/summaries.ts';
 import { checkHead, computeTile, headRows, thumbnailsOf } from '../analysis/tile.ts';
 import { probeDevice } from '../compute/device.ts';
 import { first } from '../compute/turns.ts';
@@ -20,6 +21,7 @@ const server: Server<AnalysisApi> = {
   discard: ({ out }) => discardCapture(out),
   open: ({ file }) => traces.open(file),
   close: ({ trace }) => traces.close(trace),
+  summaries: ({ files }, { signal }) => summarise(files, signal),
   tile: (request, { signal }) => first(async () => {
     const view = traces.view(request.trace, request.site);
     checkHead(view, request.batch, request.head);

@@ -12,6 +12,7 @@ try { setPriority(10); } catch { /* not allowed here: everything still works, le
 const port = greetParent('runner');
 serve<RunnerApi>(port, {
   sites: async ({ model }) => sitesReport(await openModel(model)),
+  weigh: async request => (await import('../run/weigh.ts')).weigh(request),
   capture: async (request, { progress }) => {
     // onnxruntime is loaded when first needed, so that a runner greets at once.
     const { capture } = await import('../run/capture.ts');

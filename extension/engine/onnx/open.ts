@@ -7,6 +7,7 @@ import type { ModelInfo } from '../../contract/site.ts';
 import type { Model, Tensor } from './model.ts';
 import { parseModel, type Parsed } from './reader.ts';
 import { elementBytes, elementCount } from './tensors.ts';
+import { weightType } from './weight-type.ts';
 import { FileBytes } from './wire.ts';
 
 /**
@@ -34,10 +35,11 @@ export function modelFromBytes(bytes: Uint8Array, path: string): Model {
 
 /** What everybody is told about the model. */
 export function modelInfo(model: Model): ModelInfo {
+  const dtype = weightType(model.graph);
   return {
     file: basename(model.path), graphHash: model.graphHash, bytes: model.bytes,
     modified: statOf(model.path)?.mtime.toISOString() ?? new Date(0).toISOString(),
-    opsets: Object.fromEntries(model.opsets), producer: model.producer, nodes: model.graph.nodes.length,
+    opsets: Object.fromEntries(model.opsets), producer: model.producer, nodes: model.graph.nodes.length, ...(dtype ? { dtype } : {}),
     ...(model.dataFiles.size ? { dataFiles: [...model.dataFiles].map(([file, real]) => { const stats = statOf(real); return { file, bytes: stats?.size ?? 0, modified: (stats?.mtime ?? new Date(0)).toISOString() }; }) } : {}),
   };
 }

@@ -1,15 +1,16 @@
-/** Whether a trace fits: the type it is stored in, memory, disk. */
-import { statfsSync } from 'node:fs';
+/** What a trace will take, from its sites and its tokens; whether that fits into memory and on the disk; the type it is stored in. */
+import { statSync, statfsSync } from 'node:fs';
 import { freemem } from 'node:os';
 import { dirname } from 'node:path';
 import { UserError } from '../../contract/errors.ts';
+import { autoStored, estimate, type Choice, type RunFacts, type SiteFacts } from '../../contract/estimate.ts';
+import type { Model, Node } from '../onnx/model.ts';
+import { elementCount } from '../onnx/tensors.ts';
 import type { SitePlan } from '../sites/site-plan.ts';
+import { headerSpaceFor } from '../trace/part-writer.ts';
 import type { Inputs } from './inputs.ts';
 
 export interface Tokens { readonly batch: number; readonly length: number }
-
-/** float32 up to this many bytes of q, k and v, then float16. */
-const mostFloat32 = 2 ** 30;
 
 /** Batch and number of positions of the prompt; for models without tokens, of the largest input. */
 export function requestedTokens(inputs: Inputs): Tokens {
@@ -19,30 +20,69 @@ export function requestedTokens(inputs: Inputs): Tokens {
   return { batch: first?.dims[0] ?? 1, length: 256 };
 }
 
-/** Elements of q, k and v of all sites. */
-export function storedElements(plans: readonly SitePlan[], { batch, length }: Tokens): number {
-  return plans.reduce((sum, { site }) => {
-    const heads = site.heads ?? 16, kv = site.kvHeads ?? heads, dim = site.headDim ?? 64, value = site.valueDim ?? dim;
-    return sum + batch * length * (heads * dim + kv * dim + kv * value);
-  }, 0);
+interface Weighed {
+  readonly model: Model;
+  readonly plans: readonly SitePlan[];
+  readonly tokens: Tokens;
+  /** Width of the logits, where the model has any. */
+  readonly vocabulary?: number;
+  /** Length of the text, which the header repeats. */
+  readonly textLength: number;
+  /** Where the trace will lie. */
+  readonly out: string;
 }
 
-export function chooseStored(asked: 'auto' | 'fp16' | 'fp32', plans: readonly SitePlan[], tokens: Tokens): 'F32' | 'F16' {
+export function factsOf({ model, plans, tokens, vocabulary, textLength, out }: Weighed): RunFacts {
+  const { batch, length } = tokens, disk = diskOf(out);
+  return {
+    batch, tokens: length, sites: plans.map(plan => siteFacts(plan, tokens)), weightBytes: model.bytes + [...model.dataFiles.values()].reduce((sum, file) => sum + sizeOf(file), 0),
+    weights: productWeights(model), logitsBytes: vocabulary === undefined ? 0 : 4 * batch * length * vocabulary,
+    headerBytes: headerSpaceFor({ tensors: plans.length * 12, heads: plans.reduce((sum, plan) => sum + (plan.site.heads ?? 64), 0), batch, tokens: length, textLength, sites: plans.length }),
+    freeBytes: process.availableMemory?.() ?? freemem(), ...(disk === undefined ? {} : { diskBytes: disk }),
+  };
+}
+
+function siteFacts({ site }: SitePlan, { batch, length }: Tokens): SiteFacts {
+  const heads = site.heads ?? 16, kv = site.kvHeads ?? heads, dim = site.headDim ?? 64, value = site.valueDim ?? dim;
+  return {
+    layer: site.layer, elements: batch * length * (heads * dim + kv * dim + kv * value),
+    // lse, entropy, max, max_key a row; received a key; 32 × 32 pooled.
+    statisticsBytes: 4 * batch * heads * (5 * length + 32 * 32),
+    cells: batch * heads * length ** 2, products: batch * heads * length ** 2 * (dim + value),
+  };
+}
+
+/** Weights of the model's matrix products, as far as they are constants of the graph (behind a transpose, a cast or a dequantization). */
+function productWeights({ graph }: Model): number {
+  const behind = new Map<string, string>();
+  for (const { op, inputs, outputs } of graph.nodes) if (/^(Transpose|Cast|DequantizeLinear|Identity|Reshape)$/.test(op) && graph.initializers.has(inputs[0])) behind.set(outputs[0], inputs[0]);
+  return graph.nodes.reduce((sum, node) => sum + weightsOf(node, name => graph.initializers.get(behind.get(name) ?? name)?.dims), 0);
+}
+
+function weightsOf(node: Node, dims: (name: string) => readonly number[] | undefined): number {
+  if (/NBits$|Bnb4$/.test(node.op)) return (node.attributes.get('K')?.i ?? 0) * (node.attributes.get('N')?.i ?? 0);
+  if (!/MatMul|^Gemm$|^FusedGemm$/.test(node.op)) return 0;
+  return node.inputs.map(dims).reduce((sum, found) => sum + (found && found.length > 1 ? elementCount(found) : 0), 0);
+}
+
+export function chooseStored(asked: 'auto' | 'fp16' | 'fp32', facts: Pick<RunFacts, 'sites'>, layers?: readonly number[]): 'F32' | 'F16' {
   if (asked !== 'auto') return asked === 'fp16' ? 'F16' : 'F32';
-  return storedElements(plans, tokens) * 4 <= mostFloat32 ? 'F32' : 'F16';
+  return autoStored(facts, layers);
 }
 
 /** Errors: `UserError` when the trace cannot fit into memory or on the disk. */
-export function checkRoom(plans: readonly SitePlan[], tokens: Tokens, stored: 'F32' | 'F16', out: string, modelBytes: number): void {
-  const bytes = storedElements(plans, tokens) * (stored === 'F16' ? 2 : 4);
-  const heads = Math.max(...plans.map(plan => plan.site.heads ?? 16));
-  // Scores, masked scores and probabilities of one layer are alive together.
-  const memory = modelBytes + bytes + 3 * 4 * tokens.batch * heads * tokens.length ** 2;
-  const free = process.availableMemory?.() ?? freemem();
-  if (memory > free) throw new UserError(`Tracing ${tokens.batch} × ${tokens.length} tokens needs about ${gigabytes(memory)} of memory; ${gigabytes(free)} are free.`, 'Use a shorter prompt or a smaller batch.');
-  let disk: number;
-  try { const { bavail, bsize } = statfsSync(dirname(out)); disk = bavail * bsize; } catch { return; }
-  if (bytes + 2 ** 20 > disk) throw new UserError(`The trace needs about ${gigabytes(bytes)} on the disk of ${dirname(out)}; ${gigabytes(disk)} are free.`, 'Free some space, write it to another disk, or store it as fp16.');
+export function checkRoom(facts: RunFacts, choice: Choice, out: string): void {
+  const { memoryBytes, fileBytes } = estimate(facts, choice), { batch, tokens, freeBytes, diskBytes } = facts;
+  if (memoryBytes > freeBytes) throw new UserError(`Tracing ${batch} × ${tokens} tokens needs about ${gigabytes(memoryBytes)} of memory; ${gigabytes(freeBytes)} are free.`, 'Use a shorter prompt or a smaller batch.');
+  if (diskBytes !== undefined && fileBytes + 2 ** 20 > diskBytes) throw new UserError(`The trace needs about ${gigabytes(fileBytes)} on the disk of ${dirname(out)}; ${gigabytes(diskBytes)} are free.`, 'Free some space, write it to another disk, keep fewer layers, or store it as fp16.');
+}
+
+function diskOf(out: string): number | undefined {
+  try { const { bavail, bsize } = statfsSync(dirname(out)); return bavail * bsize; } catch { return undefined; }
+}
+
+function sizeOf(file: string): number {
+  try { return statSync(file).size; } catch { return 0; }
 }
 
 function gigabytes(bytes: number): string { return bytes >= 1e9 ? `${(bytes / 1e9).toFixed(1)} GB` : `${Math.ceil(bytes / 1e6)} MB`; }

@@ -8,7 +8,7 @@
  * weigh nothing. Completion checks the sums, and computes afresh where they are wrong.
  */
 import type { ModelInfo, Site } from '../../contract/site.ts';
-import type { Dtype, NextToken, TraceInput } from '../../contract/trace.ts';
+import type { Dtype, KeptLayers, NextToken, TraceInput } from '../../contract/trace.ts';
 
 export interface StoredTensor { readonly dtype: Dtype; readonly shape: readonly number[]; /** Byte offset in its file. */ readonly offset: number; readonly length: number }
 
@@ -32,6 +32,8 @@ export interface CaptureIndex {
   readonly timesMs: Readonly<Record<string, number>>;
   /** Asked for by the user: the pattern is kept although it can be recomputed. */
   readonly keepPattern: boolean;
+  /** Asked for by the user: only the sites of these layers are here. */
+  readonly kept?: KeptLayers;
 }
 
 export interface SiteCapture {

@@ -28,10 +28,11 @@ const head = v.object({
 });
 const schema = v.object({
   formatVersion: whole,
-  model: v.object({ file: name, path: text, graphHash: name, bytes: index, modified: name, opsets: record(whole), producer: text, nodes: index, sha256: v.optional(name), dataFiles: v.optional(list(v.object({ file: name, bytes: index, modified: name }), 10_000)) }),
+  model: v.object({ file: name, path: text, graphHash: name, bytes: index, modified: name, opsets: record(whole), producer: text, nodes: index, dtype: v.optional(name), sha256: v.optional(name), dataFiles: v.optional(list(v.object({ file: name, bytes: index, modified: name }), 10_000)) }),
   created: name,
   input: v.object({ text: v.optional(v.string()), ids: list(list(whole)), tokens: list(list(v.string())), spans: list(list(v.nullable(pair))), real: list(list(v.picklist([0, 1]))) }),
   sites: list(site, 100_000),
+  kept: v.optional(v.object({ layers: list(index, 10_000), ofSites: index })),
   masks: record(v.object({ causal: v.boolean(), offset: whole, window: v.nullable(pair), keys: v.nullable(name), bias: v.nullable(name), sink: v.nullable(name) })),
   parity: record(v.object({ maxAbs: v.nullable(number), of: v.picklist(['pattern', 'output', 'none']), rows: index, dtype: v.picklist(['F32', 'F16']), tolerance: number, ok: v.nullable(v.boolean()), why: v.optional(text) })),
   emptyRows: record(index),

@@ -7,14 +7,26 @@ import type { Handler, Host } from './handler.ts';
 import { openDemo } from './open-demo.ts';
 import { openHead } from './open-head.ts';
 import { openTrace } from './open-trace.ts';
+import { copyPath, revealFile } from './places.ts';
 import { trace, traceWith } from './trace.ts';
 import { traceAgain } from './trace-again.ts';
+import { deleteTrace, exportTrace, openLastTrace, pinTrace, refreshViews, renameTrace, traceStorage, unpinTrace } from './traces.ts';
 
 const handlers: { readonly [K in CommandId]: Handler } = {
   'attnscope.trace': trace,
   'attnscope.traceWith': traceWith,
   'attnscope.traceAgain': traceAgain,
   'attnscope.openTrace': openTrace,
+  'attnscope.openLastTrace': openLastTrace,
+  'attnscope.renameTrace': renameTrace,
+  'attnscope.deleteTrace': deleteTrace,
+  'attnscope.exportTrace': exportTrace,
+  'attnscope.pinTrace': pinTrace,
+  'attnscope.unpinTrace': unpinTrace,
+  'attnscope.revealFile': revealFile,
+  'attnscope.copyPath': copyPath,
+  'attnscope.refreshViews': refreshViews,
+  'attnscope.traceStorage': traceStorage,
   'attnscope.openHead': openHead,
   'attnscope.openDemo': openDemo,
   'attnscope.showLog': showLog,
@@ -23,7 +35,7 @@ const handlers: { readonly [K in CommandId]: Handler } = {
 
 /** Registers all of them; what they throw is shown where the user looks. */
 export function registerCommands(host: Host): vscode.Disposable[] {
-  return Object.entries(handlers).map(([id, handler]) => vscode.commands.registerCommand(id, async (argument: unknown) => {
-    try { return await handler(host, argument); } catch (error) { void showFailure(error, host.log); return undefined; }
+  return Object.entries(handlers).map(([id, handler]) => vscode.commands.registerCommand(id, async (argument: unknown, more: unknown) => {
+    try { return await handler(host, argument, more); } catch (error) { void showFailure(error, host.log); return undefined; }
   }));
 }

@@ -1,5 +1,6 @@
 /** Every command there is: its title, where it is offered, and when. The handlers' table is typed by it. */
 
+export interface MenuPlace { readonly when: string; readonly group: string }
 export interface CommandRow {
   readonly title: string;
   /** Codicon name, for places that show icons. */
@@ -7,12 +8,17 @@ export interface CommandRow {
   /** When the palette offers it; `false`: never (it needs arguments). */
   readonly palette: string | false;
   /** Other menus: VS Code's menu id → when, and the group it stands in. */
-  readonly menus?: Readonly<Record<string, { readonly when: string; readonly group: string }>>;
+  readonly menus?: Readonly<Record<string, MenuPlace | readonly MenuPlace[]>>;
+  /** Keys, while `when` holds. */
+  readonly keys?: { readonly key: string; readonly mac?: string; readonly when: string };
   /** One sentence for the README. */
   readonly help: string;
 }
 
 const always = 'true';
+const models = 'view == attnscope.models', traces = 'view == attnscope.traces';
+const model = `${models} && viewItem =~ /^model/`, traced = `${models} && viewItem == model.traced`, trace = `${traces} && viewItem =~ /^trace/`;
+const inTraces = "focusedView == 'attnscope.traces' && !inputFocus";
 const showsTrace = "activeCustomEditorId == 'attnscope.trace'";
 
 export const commands = {
@@ -23,25 +29,96 @@ export const commands = {
     menus: {
       'explorer/context': { when: "resourceExtname == '.onnx' && resourceScheme == 'file'", group: 'navigation@90' },
       'editor/context': { when: 'editorHasSelection && !editorReadonly', group: 'z_attnscope@1' },
+      'view/item/context': [{ when: model, group: 'inline@2' }, { when: model, group: '1_trace@1' }],
     },
     help: 'Runs a model once on a text and shows what every head attended to. Selected text is the prompt; model and prompt are remembered.',
   },
   'attnscope.traceWith': {
     title: 'Trace Attention With…',
     palette: always,
+    menus: { 'view/item/context': { when: model, group: '1_trace@2' } },
     help: 'The same, and asks for model and prompt again.',
   },
   'attnscope.traceAgain': {
     title: 'Trace Again',
     icon: 'refresh',
     palette: showsTrace,
-    menus: { 'editor/title': { when: showsTrace, group: 'navigation@1' } },
+    menus: { 'editor/title': { when: showsTrace, group: 'navigation@1' }, 'view/item/context': { when: trace, group: '1_trace@2' } },
     help: 'Runs the same model on the same prompt, after the model changed.',
   },
   'attnscope.openTrace': {
     title: 'Open Trace…',
+    icon: 'folder-opened',
     palette: always,
+    menus: { 'view/title': { when: traces, group: 'navigation@1' } },
     help: 'Opens an .attntrace file, newest first.',
+  },
+  'attnscope.openLastTrace': {
+    title: 'Open Last Trace',
+    icon: 'go-to-file',
+    palette: always,
+    menus: { 'view/item/context': [{ when: traced, group: 'inline@1' }, { when: traced, group: '1_trace@0' }] },
+    help: 'Opens the newest trace (in the Models view: of that model).',
+  },
+  'attnscope.renameTrace': {
+    title: 'Rename Trace…',
+    palette: false,
+    menus: { 'view/item/context': { when: trace, group: '4_file@1' } },
+    keys: { key: 'f2', mac: 'enter', when: inTraces },
+    help: 'Gives a trace a name of its own.',
+  },
+  'attnscope.deleteTrace': {
+    title: 'Delete Trace',
+    palette: false,
+    menus: { 'view/item/context': { when: trace, group: '4_file@2' } },
+    keys: { key: 'delete', mac: 'cmd+backspace', when: inTraces },
+    help: 'Deletes traces, to the trash where there is one.',
+  },
+  'attnscope.exportTrace': {
+    title: 'Export Trace…',
+    palette: showsTrace,
+    menus: { 'view/item/context': { when: trace, group: '3_export@1' } },
+    help: 'Copies the trace that is looked at to a place of your choice.',
+  },
+  'attnscope.pinTrace': {
+    title: 'Pin',
+    icon: 'pin',
+    palette: false,
+    menus: { 'view/item/context': [{ when: `${traces} && viewItem == trace`, group: 'inline@1' }, { when: `${traces} && viewItem == trace`, group: '2_pin@1' }] },
+    help: 'Keeps a trace whatever the limit says.',
+  },
+  'attnscope.unpinTrace': {
+    title: 'Unpin',
+    icon: 'pinned',
+    palette: false,
+    menus: { 'view/item/context': [{ when: `${traces} && viewItem == trace.pinned`, group: 'inline@1' }, { when: `${traces} && viewItem == trace.pinned`, group: '2_pin@1' }] },
+    help: 'Lets a trace go when room is needed.',
+  },
+  'attnscope.revealFile': {
+    title: 'Reveal in Explorer',
+    palette: showsTrace,
+    menus: { 'view/item/context': [{ when: `${models} && viewItem != site`, group: '3_file@1' }, { when: trace, group: '3_file@1' }] },
+    help: 'Shows where the trace that is looked at lies.',
+  },
+  'attnscope.copyPath': {
+    title: 'Copy Path',
+    palette: showsTrace,
+    menus: { 'view/item/context': [{ when: `${models} && viewItem != site`, group: '3_file@2' }, { when: trace, group: '3_file@2' }] },
+    help: 'Copies the path of the trace that is looked at.',
+  },
+  'attnscope.refreshViews': {
+    title: 'Refresh Models and Traces',
+    icon: 'refresh',
+    palette: always,
+    menus: { 'view/title': { when: 'view =~ /^attnscope\\.(models|traces)$/', group: 'navigation@9' } },
+    help: 'Looks at the disk again; the views follow it by themselves, too.',
+  },
+  'attnscope.traceStorage': {
+    title: 'Trace Folder and Limit…',
+    icon: 'gear',
+    palette: always,
+    menus: { 'view/title': { when: traces, group: 'navigation@2' } },
+    help: 'Opens the settings that say where traces lie, how much room they may take, and how they are stored.',
   },
   'attnscope.openHead': {
     title: 'Open Head',

@@ -1,6 +1,6 @@
 /** Turns the tables of commands and settings into the parts of package.json that VS Code reads. */
 import type { Param } from '../../contract/params.ts';
-import { commands, type CommandRow } from './commands.ts';
+import { commands, type CommandRow, type MenuPlace } from './commands.ts';
 import { settings, type Setting } from './settings.ts';
 
 export const traceEditor = 'attnscope.trace';
@@ -21,6 +21,9 @@ export function contributions(): Readonly<Record<'activationEvents' | 'capabilit
     contributes: {
       commands: rows().map(([command, row]) => ({ command, title: row.title, category, ...(row.icon ? { icon: `$(${row.icon})` } : {}) })),
       menus: menus(),
+      keybindings: rows().flatMap(([command, row]) => (row.keys ? [{ command, ...row.keys }] : [])),
+      viewsContainers: { activitybar: [{ id: 'attnscope', title: category, icon: '$(telescope)' }] },
+      views: { attnscope: [{ id: 'attnscope.models', name: 'Models' }, { id: 'attnscope.traces', name: 'Traces' }] },
       configuration: {
         title: category,
         properties: Object.fromEntries(Object.entries<Setting>(settings).map(([id, setting]) => [id, { ...toJsonSchema(setting), scope: setting.scope }])),
@@ -59,7 +62,9 @@ function menus(): Record<string, unknown[]> {
   const found: Record<string, unknown[]> = { commandPalette: [] };
   for (const [command, row] of rows()) {
     if (row.palette !== 'true') found.commandPalette.push({ command, when: row.palette === false ? 'false' : row.palette });
-    for (const [menu, { when, group }] of Object.entries(row.menus ?? {})) (found[menu] ??= []).push({ command, when, group });
+    for (const [menu, places] of Object.entries<MenuPlace | readonly MenuPlace[]>(row.menus ?? {})) {
+      for (const { when, group } of 'when' in places ? [places] : places) (found[menu] ??= []).push({ command, when, group });
+    }
   }
   return found;
 }

@@ -19,6 +19,11 @@ export const settings = {
     label: 'Folder for traces',
     help: 'Absolute path of the folder that new traces are written to. Empty: the workspace\'s own storage, outside of its files.',
   },
+  'attnscope.traceQuota': {
+    kind: 'float', default: 5, min: 0, max: 100_000, scope: 'machine-overridable', restricted: true,
+    label: 'Room for traces, in GB',
+    help: 'Most that traces in the workspace\'s own storage take. After a run the oldest are deleted until they fit; never one that is open or pinned. 0: no limit. In a folder of your own nothing is deleted.',
+  },
   'attnscope.storedType': {
     kind: 'choice', default: 'auto', options: ['auto', 'fp32', 'fp16'], scope: 'window',
     label: 'Type of stored queries, keys and values',
