@@ -2,6 +2,7 @@
 import { rmSync } from 'node:fs';
 import type { AnalysisApi, Captured, Hello, Progress, RunnerApi, TraceRequest } from '../contract/api.ts';
 import { Cancelled, PeerGone } from '../contract/errors.ts';
+import type { RunFacts } from '../contract/estimate.ts';
 import { connect, type Api, type CallOptions, type Client } from '../contract/rpc.ts';
 import type { SitesReport } from '../contract/site.ts';
 import { startChild, type Child } from './start-child.ts';
@@ -28,6 +29,9 @@ export class Engine {
 
   /** Recognises the sites of a model. Cancelling ends the runner. */
   sites(model: string, options: CallOptions = {}): Promise<SitesReport> { return this.#onRunner(client => client.sites({ model }), options.signal); }
+
+  /** What a trace would take; the model is not run. Cancelling ends the runner. */
+  weigh(request: TraceRequest, options: CallOptions = {}): Promise<RunFacts> { return this.#onRunner(client => client.weigh(request), options.signal); }
 
   /**
    * Runs the model once and writes the capture. A run cannot be interrupted, so cancelling ends the runner; the next call starts another.

@@ -50,6 +50,9 @@ export interface Choice {
   /** Layers whose sites are kept; all when undefined. */
   readonly layers?: readonly number[];
   readonly stored: 'F32' | 'F16';
+  /** The whole pattern as well, or the sites' own outputs. */
+  readonly pattern?: boolean;
+  readonly z?: boolean;
 }
 
 export interface Estimate {
@@ -75,4 +78,35 @@ function chosenSites({ sites }: Pick<RunFacts, 'sites'>, layers: readonly number
 /** Numbers in q, k and v of the chosen sites. */
 export function elementsOf(facts: Pick<RunFacts, 'sites'>, layers?: readonly number[]): number {
   return chosenSites(facts, layers).reduce((sum, site) => sum + site.elements, 0);
+}
+
+/**
+ * Peak memory, file and time of a trace with this choice. Calibrated against measured runs of generated decoders (test/unit/run/weigh.test.ts
+ * holds it to them); models differ, so that a factor of two either way is what it promises.
+ */
+export function estimate(facts: RunFacts, choice: Choice): Estimate {
+  const kept = chosenSites(facts, choice.layers), width = choice.stored === 'F16' ? 2 : 4;
+  const largestCells = Math.max(0, ...facts.sites.map(site => site.cells)), values = elementsOf(facts, choice.layers) * width;
+  const pattern = choice.pattern ? kept.reduce((sum, site) => sum + site.cells * 4, 0) : 0, statistics = kept.reduce((sum, site) => sum + site.statisticsBytes, 0);
+  const z = choice.z ? kept.reduce((sum, site) => sum + site.elements * width, 0) / 3 : 0, captured = values + z + statistics;
+  const fileBytes = facts.headerBytes + captured + pattern;
+  const memoryBytes = baseBytes + facts.weightBytes * weightCopies + captured + largestCells * 4 * liveMatrices + facts.logitsBytes;
+  return { memoryBytes, fileBytes, ...(facts.speed ? { timeMs: timeOf(facts, facts.speed, kept, fileBytes) } : {}) };
+}
+
+/** A process with onnxruntime and an opened model. */
+const baseBytes = 100e6;
+/** Weights as mapped, and as packed for products. */
+const weightCopies = 2;
+/** Scores, masked scores and probabilities of one layer are alive together. */
+const liveMatrices = 3;
+/** Walks over all cells of a layer that the model makes, in units of the timed one, and those that the taps add. */
+const ownWalks = 1, addedWalks = 1;
+/** Of reading the weights once for the session and once for the hash, and of writing the file. */
+const bytesPerMs = 0.5e6;
+
+function timeOf(facts: RunFacts, speed: Speed, kept: readonly SiteFacts[], fileBytes: number): number {
+  const products = facts.weights * facts.batch * facts.tokens + facts.sites.reduce((sum, site) => sum + site.products, 0);
+  const cells = facts.sites.reduce((sum, site) => sum + site.cells, 0) * ownWalks + kept.reduce((sum, site) => sum + site.cells, 0) * addedWalks;
+  return products / speed.productsPerMs + cells / speed.cellsPerMs + (facts.weightBytes + fileBytes) / bytesPerMs;
 }

@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import * as vscode from 'vscode';
 import type { Prompt } from '../contract/api.ts';
+import { bytesText } from './bytes-text.ts';
 import { byNearness, hasTokenizer } from './model-files.ts';
 import { readPrompt, shorten } from './prompts.ts';
 
@@ -10,15 +11,14 @@ const mostModels = 500;
 /** Something is found, given, and asked for: one Enter traces sinks, copying and an induction pattern, in the demo and in most language models. */
 const firstText = 'One morning Anna found a silver key near the mill. Anna gave the key to Boris. Boris put the key in his bag. Who has the key?';
 
-/** An .onnx file; the nearest to `near` (a Python file) stands first. A single model of the workspace is taken without asking, unless `always`. Undefined: the user closed the list. */
-export async function askModel(near: string | undefined, options: { readonly always: boolean; readonly current?: string }): Promise<string | undefined> {
-  const found = await vscode.workspace.findFiles('**/*.onnx', '**/{node_modules,.git,.venv,venv,env,site-packages}/**', mostModels);
-  const models = byNearness(found.filter(uri => uri.scheme === 'file').map(uri => uri.fsPath), near && dirname(near));
+/** One of the .onnx files that were `found`; the nearest to `near` (a Python file) stands first. A single model of the workspace is taken without asking, unless `always`. Undefined: the user closed the list. */
+export async function askModel(near: string | undefined, options: { readonly always: boolean; readonly current?: string; readonly found: () => Promise<readonly string[]> }): Promise<string | undefined> {
+  const models = byNearness((await options.found()).slice(0, mostModels), near && dirname(near));
   if (models.length === 1 && !options.always) return models[0];
   const browse = { label: '$(folder-opened) Browse…', description: 'a model outside of this workspace', model: undefined };
   const items = await Promise.all(models.map(async model => ({
     label: basename(model),
-    description: [vscode.workspace.asRelativePath(dirname(model)), megabytes((await stat(model).catch(() => undefined))?.size), model === options.current ? 'used last' : ''].filter(Boolean).join(' · '),
+    description: [vscode.workspace.asRelativePath(dirname(model)), bytesOf((await stat(model).catch(() => undefined))?.size), model === options.current ? 'used last' : ''].filter(Boolean).join(' · '),
     detail: hasTokenizer(model) ? undefined : 'no tokenizer.json beside it: takes token ids',
     model,
   })));
@@ -63,7 +63,4 @@ export function askPrompt(model: string, history: readonly string[]): Promise<Pr
 
 function oneLine(text: string): string { return shorten(text.replace(/\s+/g, ' ').trim(), 90); }
 
-function megabytes(bytes: number | undefined): string {
-  if (bytes === undefined) return '';
-  return bytes < 1e5 ? `${Math.ceil(bytes / 1e3)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
-}
+function bytesOf(bytes: number | undefined): string { return bytes === undefined ? '' : bytesText(bytes); }

@@ -4,7 +4,9 @@ import { join } from 'node:path';
 import * as vscode from 'vscode';
 import type { AnalysisApi, Progress, TraceRequest } from '../contract/api.ts';
 import { Cancelled } from '../contract/errors.ts';
+import type { RunFacts } from '../contract/estimate.ts';
 import type { Client } from '../contract/rpc.ts';
+import type { SitesReport } from '../contract/site.ts';
 import type { Manifest } from '../contract/trace.ts';
 import { Engine } from '../children/engine.ts';
 import { setting } from './read-setting.ts';
@@ -15,6 +17,10 @@ export interface HostEngine {
    * Errors: `UserError`, `Cancelled`, `PeerGone`.
    */
   trace(request: TraceRequest, options: { readonly signal: AbortSignal; onProgress(progress: Progress): void }): Promise<{ readonly file: string; readonly manifest: Manifest }>;
+  /** Recognises the sites of a model; runs nothing. Errors: `UserError`, `PeerGone`. */
+  sites(model: string): Promise<SitesReport>;
+  /** What `trace` would take; runs nothing of the model. Errors: as `trace`. */
+  weigh(request: TraceRequest, signal: AbortSignal): Promise<RunFacts>;
   /** The process that owns traces; starts it when it does not run. */
   analysis(): Promise<Client<AnalysisApi>>;
   /** Ends both processes, reads the settings anew; they start when they are needed. */
@@ -53,6 +59,8 @@ export function createEngine(context: vscode.ExtensionContext, log: vscode.LogOu
         throw signal.aborted ? new Cancelled() : error;
       }
     },
+    sites: model => engine.sites(model),
+    weigh: (request, signal) => engine.weigh(request, { signal }),
     analysis: () => engine.analysis(),
     restart: async () => {
       const old = engine;

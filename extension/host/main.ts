@@ -6,11 +6,16 @@ import { createHoverProvider } from './hover-provider.ts';
 import { createLensProvider } from './lens-provider.ts';
 import { createLiveTraces } from './live-traces.ts';
 import { traceEditor } from './manifest/contributions.ts';
+import { createInspector } from './models/inspector.ts';
+import { createModelsView } from './models/models-view.ts';
+import { createWorkspaceModels } from './models/workspace-models.ts';
 import { createOpenTraces } from './open-traces.ts';
 import { createPythonSources } from './python-sources.ts';
 import { openSession } from './session.ts';
 import { createSourceLinks } from './source-links.ts';
 import { createTraceEditor } from './trace-editor.ts';
+import { createTraceLibrary } from './traces/trace-library.ts';
+import { createTracesView } from './traces/traces-view.ts';
 import { createTracing } from './tracing.ts';
 
 let stop: (() => Promise<void>) | undefined;
@@ -18,16 +23,19 @@ let stop: (() => Promise<void>) | undefined;
 export function activate(context: vscode.ExtensionContext): void {
   const log = vscode.window.createOutputChannel('AttnScope', { log: true });
   const engine = createEngine(context, log), session = openSession(context.workspaceState), openTraces = createOpenTraces(() => engine.analysis());
-  const sources = createPythonSources(context, log), traces = createLiveTraces(session, openTraces, log), links = createSourceLinks(sources, traces), tracing = createTracing(context, engine, session, log);
+  const sources = createPythonSources(context, log), traces = createLiveTraces(session, openTraces, log), links = createSourceLinks(sources, traces);
+  const models = createWorkspaceModels(log), inspector = createInspector(model => engine.sites(model), line => log.warn(line)), library = createTraceLibrary({ context, session, models, analysis: () => engine.analysis(), log });
+  const tracing = createTracing(context, engine, session, log, { found: async () => (await models.current()).groups.flatMap(group => group.models.map(model => model.path)), made: file => void library.makeRoom(file) });
+  const tracesView = createTracesView(library);
   const editor = createTraceEditor({ context, analysis: () => engine.analysis(), restart: () => engine.restart(), openTraces, traces, links, session, tracing });
   const lenses = createLensProvider(sources, traces, links), python: vscode.DocumentSelector = { language: 'python', scheme: 'file' };
   stop = () => engine.dispose();
   context.subscriptions.push(
-    log, sources, traces, tracing, lenses, engine.onDidLoseTraces(({ reason }) => editor.engineLost(reason)),
+    log, sources, traces, tracing, lenses, models, library, tracesView, createModelsView({ models, inspector, library }), engine.onDidLoseTraces(({ reason }) => editor.engineLost(reason)),
     vscode.languages.registerCodeLensProvider(python, lenses),
     vscode.languages.registerHoverProvider(python, createHoverProvider(links, () => engine.analysis())),
     vscode.window.registerCustomEditorProvider(traceEditor, editor, { supportsMultipleEditorsPerDocument: true, webviewOptions: { retainContextWhenHidden: false } }),
-    ...registerCommands({ context, engine, session, tracing, editor, log }),
+    ...registerCommands({ context, engine, session, tracing, editor, models, library, tracesView, log }),
   );
 }
 

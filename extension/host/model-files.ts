@@ -1,5 +1,6 @@
 /** Models of a workspace in the order in which they are offered; paths only, pure but for one look for a tokenizer. */
 import { existsSync } from 'node:fs';
+import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join, relative, sep } from 'node:path';
 
 /** `models` with the nearest to `from` (a folder) first; ties: `model.onnx` before others, then by name. */
@@ -14,6 +15,13 @@ export function byNearness(models: readonly string[], from: string | undefined):
 export function hasTokenizer(model: string): boolean {
   const folder = dirname(model);
   return [folder, dirname(folder)].some(place => existsSync(join(place, 'tokenizer.json')));
+}
+
+/** At least what a model and its data take: every file beside it counts, whatever it is called. */
+export async function mostModelBytes(model: string): Promise<number> {
+  const folder = dirname(model), names = await readdir(folder).catch((): string[] => []);
+  const sizes = await Promise.all(names.slice(0, 1_000).map(async name => { const stats = await stat(join(folder, name)).catch(() => undefined); return stats?.isFile() ? stats.size : 0; }));
+  return sizes.reduce((sum, size) => sum + size, 0);
 }
 
 /** `model-20260101-093015.attntrace`, in local time; characters that a file system may refuse are replaced. */

@@ -40,11 +40,11 @@ export function createTraceEditor(around: Around): TraceEditor {
 
   const again = async (file: string): Promise<string | undefined> => {
     const known = session.ofFile(file);
-    if (known) return tracing.trace({ model: known.model, prompt: known.prompt, ...(known.source ? { source: known.source } : {}) });
+    if (known) return tracing.trace({ model: known.model, prompt: known.prompt, ...(known.source ? { source: known.source } : {}), ...(known.kept ? { kept: known.kept } : {}) });
     const lease = openTraces.lease(file);
     try {
       const { manifest } = await lease.open();
-      return await tracing.trace({ model: manifest.model.path, prompt: promptOf(manifest.input) });
+      return await tracing.trace({ model: manifest.model.path, prompt: promptOf(manifest.input), ...(manifest.kept ? { kept: { layers: manifest.kept.layers } } : {}) });
     } finally { lease.dispose(); }
   };
 

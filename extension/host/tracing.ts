@@ -1,20 +1,23 @@
 /** One trace from the click to the open editor: what to run, progress with a cancel, what went wrong, and what is remembered. */
 import { existsSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
-import { basename, isAbsolute, join } from 'node:path';
+import { basename } from 'node:path';
 import * as vscode from 'vscode';
-import type { Progress, Prompt } from '../contract/api.ts';
+import type { Progress, Prompt, TraceRequest } from '../contract/api.ts';
 import { Cancelled, UserError } from '../contract/errors.ts';
+import type { RunFacts } from '../contract/estimate.ts';
 import { askModel, askPrompt } from './asking.ts';
 import type { HostEngine } from './engine.ts';
 import { showFailure } from './failures.ts';
-import { traceEditor } from './manifest/contributions.ts';
-import { hasTokenizer, unusedTraceFile } from './model-files.ts';
+import { askWhenLarge } from './large-run.ts';
+import { hasTokenizer, mostModelBytes, unusedTraceFile } from './model-files.ts';
 import { progressText, seconds } from './progress-text.ts';
 import { promptTitle, readPrompt } from './prompts.ts';
 import { setting } from './read-setting.ts';
-import type { Session, SourceRef } from './session.ts';
+import { mightBeLarge } from './run-choices.ts';
+import type { Kept, Session, SourceRef } from './session.ts';
+import { showTrace } from './show-trace.ts';
 import { createStatus } from './status.ts';
+import { traceFolder } from './traces/trace-folder.ts';
 
 export interface TraceArguments {
   /** Absolute path of an .onnx file; asked for when not remembered. */
@@ -25,6 +28,8 @@ export interface TraceArguments {
   readonly source?: SourceRef;
   /** Asks although something is remembered. */
   readonly ask?: boolean;
+  /** What to keep; chosen before, or asked for when the run is large. */
+  readonly kept?: Kept;
 }
 
 export interface Tracing {
@@ -35,12 +40,15 @@ export interface Tracing {
   dispose(): void;
 }
 
-export function createTracing(context: vscode.ExtensionContext, engine: HostEngine, session: Session, log: vscode.LogOutputChannel): Tracing {
+/** Models of the workspace to choose among, and what is done with a new trace besides opening it. */
+export interface Around { readonly found: () => Promise<readonly string[]>; readonly made: (file: string) => void }
+
+export function createTracing(context: vscode.ExtensionContext, engine: HostEngine, session: Session, log: vscode.LogOutputChannel, around: Around): Tracing {
   let running: { readonly model: string; readonly cancel: AbortController } | undefined;
   const status = createStatus(() => running?.cancel.abort());
 
   const refuseSecond = (): void => { if (running) throw new UserError(`AttnScope is already tracing ${basename(running.model)}.`, 'Wait for it, or cancel it in its notification or in the status bar.'); };
-  const run = async (model: string, prompt: Prompt): Promise<string> => {
+  const run = async (model: string, prompt: Prompt, kept: Kept): Promise<string> => {
     const out = unusedTraceFile(await traceFolder(context), model, new Date());
     // Another one may have been started while this one was asking.
     refuseSecond();
@@ -59,7 +67,7 @@ export function createTracing(context: vscode.ExtensionContext, engine: HostEngi
         tell();
         const ticking = setInterval(tell, 200);
         try {
-          const { file } = await engine.trace({ model, prompt, out, dtype: setting('attnscope.storedType') as 'auto' | 'fp32' | 'fp16' }, { signal: cancel.signal, onProgress: now => { phase = now; tell(); } });
+          const { file } = await engine.trace(requestFor(model, prompt, out, kept), { signal: cancel.signal, onProgress: now => { phase = now; tell(); } });
           log.info(`Traced ${model} on ${promptTitle(prompt)} in ${seconds(Date.now() - started)}: ${file}`);
           return file;
         } finally { clearInterval(ticking); }
@@ -70,6 +78,22 @@ export function createTracing(context: vscode.ExtensionContext, engine: HostEngi
     }
   };
 
+  /** Weighs the run where it might be large, and asks where it is. */
+  const chooseKept = async (model: string, prompt: Prompt): Promise<Kept | undefined> => {
+    if (!mightBeLarge(await mostModelBytes(model), prompt)) return {};
+    const out = unusedTraceFile(await traceFolder(context), model, new Date()), cancel = new AbortController();
+    refuseSecond();
+    running = { model, cancel };
+    let facts: RunFacts;
+    try {
+      facts = await vscode.window.withProgress({ location: vscode.ProgressLocation.Notification, title: `Estimating the run of ${basename(model)}`, cancellable: true }, (_, token) => {
+        token.onCancellationRequested(() => cancel.abort());
+        return engine.weigh(requestFor(model, prompt, out, {}), cancel.signal);
+      });
+    } finally { running = undefined; }
+    return askWhenLarge(model, facts, storedType());
+  };
+
   return {
     trace: async args => {
       try {
@@ -78,19 +102,22 @@ export function createTracing(context: vscode.ExtensionContext, engine: HostEngi
         const near = args.source ? vscode.Uri.parse(args.source.uri).fsPath : vscode.window.activeTextEditor?.document.uri.fsPath;
         const chosen = session.chosen(args.source);
         const remembered = chosen.model !== undefined && existsSync(chosen.model) ? chosen.model : undefined;
-        const model = args.model ?? (args.ask ? undefined : remembered) ?? await askModel(near, { always: args.ask ?? false, current: remembered });
+        const model = args.model ?? (args.ask ? undefined : remembered) ?? await askModel(near, { always: args.ask ?? false, current: remembered, found: around.found });
         if (model === undefined) return undefined;
         const prompt = await promptFor(model, args, chosen.prompt, session);
         if (prompt === undefined) return undefined;
+        const kept = args.kept ?? (args.ask ? undefined : keptBefore(session, model, prompt)) ?? await chooseKept(model, prompt);
+        if (kept === undefined) return undefined;
         let file: string;
-        try { file = await run(model, prompt); } catch (error) {
+        try { file = await run(model, prompt, kept); } catch (error) {
           // What the engine refused is asked for anew the next time; what was cancelled, or lost with a process, is not.
           if (!(error instanceof UserError)) session.choose(args.source, { model, prompt });
           throw error;
         }
         session.choose(args.source, { model, prompt });
-        session.record({ model, file, prompt, createdMs: Date.now(), source: args.source });
-        await vscode.commands.executeCommand('vscode.openWith', vscode.Uri.file(file), traceEditor, { preview: false });
+        session.record({ model, file, prompt, createdMs: Date.now(), source: args.source, ...(kept.layers || kept.dtype ? { kept } : {}) });
+        await showTrace(file);
+        around.made(file);
         return file;
       } catch (error) {
         if (error instanceof Cancelled) log.info('The trace was cancelled.');
@@ -101,6 +128,18 @@ export function createTracing(context: vscode.ExtensionContext, engine: HostEngi
     cancel: () => running?.cancel.abort(),
     dispose: () => { running?.cancel.abort(); status.dispose(); },
   };
+}
+
+function storedType(): 'auto' | 'fp32' | 'fp16' { return setting('attnscope.storedType') as 'auto' | 'fp32' | 'fp16'; }
+
+function requestFor(model: string, prompt: Prompt, out: string, { layers, dtype }: Kept): TraceRequest {
+  return { model, prompt, out, dtype: dtype ?? storedType(), ...(layers ? { keep: { layers } } : {}) };
+}
+
+/** What was chosen for the same run before: it is not asked for twice. */
+function keptBefore(session: Session, model: string, prompt: Prompt): Kept | undefined {
+  const before = session.latest().find(one => one.model === model && JSON.stringify(one.prompt) === JSON.stringify(prompt));
+  return before && (before.kept ?? {});
 }
 
 /** Given, else remembered if it fits the model, else asked for. */
@@ -123,12 +162,4 @@ async function trusted(): Promise<boolean> {
   void vscode.window.showWarningMessage('AttnScope runs no model of a workspace that is not trusted. Traces can still be opened.', manage)
     .then(answer => { if (answer === manage) void vscode.commands.executeCommand('workbench.trust.manage'); });
   return false;
-}
-
-async function traceFolder(context: vscode.ExtensionContext): Promise<string> {
-  const chosen = setting('attnscope.traceFolder');
-  if (chosen && !isAbsolute(chosen)) throw new UserError(`The setting attnscope.traceFolder must be an absolute path; found "${chosen}".`, 'Correct it, or leave it empty.');
-  const folder = chosen || join((context.storageUri ?? context.globalStorageUri).fsPath, 'traces');
-  try { await mkdir(folder, { recursive: true }); } catch (error) { throw new UserError(`The folder for traces cannot be made: ${(error as Error).message}.`, 'Check the setting attnscope.traceFolder.'); }
-  return folder;
 }

@@ -1,30 +1,26 @@
 /** Runs a model once with taps, and leaves a capture for analysis to complete. */
-import { dirname } from 'node:path';
 import type { Captured, Progress, TraceRequest } from '../../contract/api.ts';
 import { UserError } from '../../contract/errors.ts';
 import type { Site } from '../../contract/site.ts';
 import type { TraceInput } from '../../contract/trace.ts';
-import { viewGraph } from '../onnx/graph-view.ts';
 import type { Model } from '../onnx/model.ts';
-import { modelInfo, openModel } from '../onnx/open.ts';
+import { modelInfo } from '../onnx/open.ts';
 import { writeSkeleton } from '../onnx/writer.ts';
-import { recognise } from '../sites/recognise.ts';
 import type { SitePlan } from '../sites/site-plan.ts';
 import type { CaptureIndex, SiteCapture } from '../trace/capture.ts';
-import { PartWriter, captureFiles, discardCapture, headerSpaceFor, writeIndex } from '../trace/part-writer.ts';
+import { PartWriter, captureFiles, discardCapture, writeIndex } from '../trace/part-writer.ts';
 import { writeStatistics } from './capture-statistics.ts';
-import { chooseStored, checkRoom, requestedTokens } from './room.ts';
+import { prepareRun, type Prompt } from './prepare-run.ts';
+import { chooseStored, checkRoom } from './room.ts';
 import { feedOf, type Feed } from './feeds.ts';
 import { fileStamp, startHash } from './file-hash.ts';
-import { fillInputs, openInputs, type Inputs } from './inputs.ts';
-import { logitsOutput, nextTokens } from './next-tokens.ts';
+import type { Inputs } from './inputs.ts';
+import { nextTokens } from './next-tokens.ts';
 import { withRuntime } from './kept-runtime.ts';
-import { readConfig } from './model-config.ts';
 import { placesOf, shapesKnown } from './places.ts';
 import { collectGarbage, runtimeVersions, type Fetched } from './runtime.ts';
 import { planTaps, rowsKept, type SiteTaps, type Taps } from './taps.ts';
-import { readGivenTensors } from './tensor-file.ts';
-import { loadTokenizer, type TextTokenizer } from './tokenizer.ts';
+import type { TextTokenizer } from './tokenizer.ts';
 
 /** From this many tokens on, the probabilities of a layer are large (12 heads: 50 MB). */
 const sparingFrom = 1024;
@@ -55,25 +51,15 @@ async function captureInto(request: TraceRequest, { progress, alter, sparing }: 
   const clock = stopwatch();
   progress({ phase: 'open' });
   if (request.keep?.resid) throw new UserError('The residual stream cannot be kept by this version.', 'Leave resid out of --keep.');
-  const model = await openModel(request.model), view = viewGraph(model), found = recognise(model);
-  if (!found.plans.length) throw new UserError(found.looked, 'Choose a model with attention; "attnscope sites" lists what is recognised.');
-  const plans = alter ? alter(found.plans) : found.plans;
-  const config = readConfig(model.path), tokenizer = loadTokenizer(model.path);
-  const prompt = await readPrompt(request, model, tokenizer);
-  const inputs = fillInputs(model, prompt, config);
-  const tokens = requestedTokens(inputs);
-  const stored = chooseStored(request.dtype ?? 'auto', plans, tokens);
-  checkRoom(plans, tokens, stored, request.out, model.bytes);
+  const { model, view, plans, kept, prompt, tokenizer, inputs, tokens, logits, facts } = await prepareRun(request, alter);
+  const stored = chooseStored(request.dtype ?? 'auto', facts);
+  checkRoom(facts, { stored, ...(request.keep?.pattern ? { pattern: true } : {}), ...(request.keep?.z ? { z: true } : {}) }, request.out);
   const files = captureFiles(request.out);
-  const headerSpace = headerSpaceFor({
-    tensors: plans.length * 12, heads: plans.reduce((sum, plan) => sum + (plan.site.heads ?? 64), 0), batch: tokens.batch, tokens: tokens.length,
-    textLength: request.prompt.kind === 'text' ? request.prompt.text.length : 0, sites: plans.length,
-  });
+  const headerSpace = facts.headerBytes;
   const part = PartWriter.create(files.part, headerSpace);
   writers.push(part);
   const side = PartWriter.create(files.side);
   writers.push(side);
-  const logits = inputs.sides.length ? logitsOutput(model, view, plans) : undefined;
   const taps = planTaps(model, view, plans, { stored, keepZ: request.keep?.z ?? false, sparing: sparing ?? tokens.length >= sparingFrom, broadcastMasks: shapesKnown(plans, inputs), ...(logits ? { logits } : {}) });
   const skeleton = writeSkeleton(model, taps.edits);
   clock.lap('open');
@@ -102,28 +88,13 @@ async function captureInto(request: TraceRequest, { progress, alter, sparing }: 
   clock.lap('capture');
   const index: CaptureIndex = {
     out: request.out, part: files.part, side: files.side, headerSpace, tensors: part.tensors, sideTensors: side.tensors, sites,
-    model: { ...modelInfo(model), path: model.path, sha256 }, input, next, filledInputs: inputs.filled, device: 'cpu', runtime: runtimeVersions(), timesMs: clock.laps, keepPattern: request.keep?.pattern ?? false,
+    model: { ...modelInfo(model), path: model.path, sha256 }, input, next, filledInputs: inputs.filled, device: 'cpu', runtime: runtimeVersions(), timesMs: clock.laps, keepPattern: request.keep?.pattern ?? false, ...(kept ? { kept } : {}),
   };
   writeIndex(index);
   return { out: request.out, part: files.part };
 }
 
 function changed(model: Model): UserError { return new UserError(`${model.path} changed while it was being traced.`, 'Trace it again when it is no longer being written.'); }
-
-interface Prompt { readonly ids?: readonly number[]; readonly tensors?: ReturnType<typeof readGivenTensors>; readonly tokens?: readonly string[]; readonly spans?: TraceInput['spans'][number] }
-
-async function readPrompt(request: TraceRequest, model: Model, tokenizer: TextTokenizer | undefined): Promise<Prompt> {
-  switch (request.prompt.kind) {
-    case 'ids': return { ids: request.prompt.ids };
-    case 'tensors': return { tensors: readGivenTensors(request.prompt.file, openInputs(model).map(input => input.name)) };
-    case 'text': {
-      if (!tokenizer) throw new UserError(`There is no tokenizer.json beside ${model.path}, so that text cannot be turned into tokens.`, `Put it into ${dirname(model.path)}, or give token ids with --ids.`);
-      const { ids, tokens, spans } = tokenizer.encode(request.prompt.text);
-      if (!ids.length) throw new UserError('The prompt has no tokens.', 'Give some text.');
-      return { ids, tokens, spans };
-    }
-  }
-}
 
 /** Feeds of our own: real rows, kept rows, the row of the logits. */
 export function ownFeeds(taps: Taps, inputs: Inputs): Record<string, Feed> {

@@ -1,7 +1,7 @@
 /** Trace Attention: from the palette, a lens, a selection, or a model in the Explorer. */
 import * as vscode from 'vscode';
 import { isPrompt } from '../prompts.ts';
-import type { SourceRef } from '../session.ts';
+import { isKept, type SourceRef } from '../session.ts';
 import type { TraceArguments } from '../tracing.ts';
 import type { Handler } from './handler.ts';
 
@@ -18,12 +18,13 @@ function argumentsOf(argument: unknown): TraceArguments {
 }
 
 /** Of what another extension or a lens sent, the parts that are what they should be. */
-function believed({ model, prompt, source, ask }: Readonly<Record<string, unknown>>): TraceArguments {
+function believed({ model, prompt, source, ask, kept }: Readonly<Record<string, unknown>>): TraceArguments {
   const from = source as Partial<SourceRef> | undefined;
   return {
     ...(typeof model === 'string' ? { model } : {}),
     ...(typeof prompt === 'string' || isPrompt(prompt) ? { prompt } : {}),
     ...(typeof from?.uri === 'string' && typeof from.className === 'string' ? { source: { uri: from.uri, className: from.className } } : {}),
     ...(ask === true ? { ask } : {}),
+    ...(isKept(kept) ? { kept } : {}),
   };
 }

@@ -33,7 +33,7 @@ describe('contributions', () => {
   it('run nothing of an untrusted workspace: what names a program or a place there is not read', () => {
     const { untrustedWorkspaces } = made.capabilities as { untrustedWorkspaces: { supported: string; restrictedConfigurations: string[] } };
     expect(untrustedWorkspaces.supported).toBe('limited');
-    expect(untrustedWorkspaces.restrictedConfigurations).toEqual(['attnscope.engine.node', 'attnscope.traceFolder']);
+    expect(untrustedWorkspaces.restrictedConfigurations).toEqual(['attnscope.engine.node', 'attnscope.traceFolder', 'attnscope.traceQuota']);
     for (const id of untrustedWorkspaces.restrictedConfigurations) expect(contributes.configuration.properties[id].scope).toBe('machine-overridable');
   });
   it('describe every kind of tunable as JSON schema', () => {
@@ -57,7 +57,7 @@ describe('generating', () => {
     const text = 'before\n<!-- generated: commands -->\nold\n<!-- end -->\nafter <!-- generated: other -->\nkept\n<!-- end -->\n';
     const filled = withTables(text);
     expect(filled).toContain('| **AttnScope: Trace Attention** |');
-    expect(filled).not.toContain('old');
+    expect(filled).not.toContain('\nold\n');
     expect(filled).toContain('kept');
     expect(withTables(filled)).toBe(filled);
   });

@@ -16,7 +16,7 @@ import { startHash } from '../../../extension/engine/run/file-hash.ts';
 import { logitsOutput, nextTokens } from '../../../extension/engine/run/next-tokens.ts';
 import { fillInputs } from '../../../extension/engine/run/inputs.ts';
 import { placesOf, shapesKnown } from '../../../extension/engine/run/places.ts';
-import { checkRoom, chooseStored } from '../../../extension/engine/run/room.ts';
+import { checkRoom, chooseStored, factsOf } from '../../../extension/engine/run/room.ts';
 import { Runtime, shortReason } from '../../../extension/engine/run/runtime.ts';
 import { sameValues } from '../../../extension/engine/run/same-values.ts';
 import { planTaps } from '../../../extension/engine/run/taps.ts';
@@ -152,14 +152,14 @@ describe('judgements', () => {
     expect(five[0].probability).toBeCloseTo(Math.exp(5) / sum, 6);
   });
   it('stores float32 up to a gigabyte, then halves, and says what does not fit', async () => {
-    const { plans } = recognise(await openModel(model));
+    const opened = await openModel(model), { plans } = recognise(opened), facts = (length: number) => factsOf({ model: opened, plans, tokens: { batch: 1, length }, textLength: 0, out });
     // 2 sites × (4 + 2 + 2) heads × 8 numbers × 4 bytes a token.
     const most = Math.floor(2 ** 30 / (2 * 64 * 4));
-    expect(chooseStored('auto', plans, { batch: 1, length: most })).toBe('F32');
-    expect(chooseStored('auto', plans, { batch: 1, length: most + 1 })).toBe('F16');
-    expect(chooseStored('fp32', plans, { batch: 1, length: most + 1 })).toBe('F32');
-    expect(() => checkRoom(plans, { batch: 1, length: 2 ** 20 }, 'F32', out, 0)).toThrow(/^Tracing 1 × 1048576 tokens needs about [\d.]+ GB of memory; [\d.]+ (GB|MB) are free\.$/);
-    expect(() => checkRoom(plans, { batch: 1, length: 8 }, 'F32', out, 0)).not.toThrow();
+    expect(chooseStored('auto', facts(most))).toBe('F32');
+    expect(chooseStored('auto', facts(most + 1))).toBe('F16');
+    expect(chooseStored('fp32', facts(most + 1))).toBe('F32');
+    expect(() => checkRoom(facts(2 ** 20), { stored: 'F32' }, out)).toThrow(/^Tracing 1 × 1048576 tokens needs about [\d.]+ GB of memory; [\d.]+ (GB|MB) are free\.$/);
+    expect(() => checkRoom(facts(8), { stored: 'F32' }, out)).not.toThrow();
   });
   it('shortens what onnxruntime says', () => {
     expect(shortReason("Non-zero status code returned while running MatMul node. Name:'/m/MatMul' Status Message: /onnxruntime_src/onnxruntime/core/providers/cpu/math/matmul_helper.h:61 onnxruntime::common::Status onnxruntime::MatMulComputeHelper::Compute(const onnxruntime::TensorShape&, bool) left operand cannot broadcast on dim 0")).toBe('MatMul "/m/MatMul": left operand cannot broadcast on dim 0');

@@ -4,6 +4,7 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Progress, Prompt, TraceRequest } from '../../../contract/api.ts';
 import { Cancelled, UserError } from '../../../contract/errors.ts';
+import { layersText, parseLayers } from '../../../contract/layers.ts';
 import type { Manifest } from '../../../contract/trace.ts';
 import { Engine } from '../../../children/engine.ts';
 import { discardCapture } from '../../trace/part-writer.ts';
@@ -14,10 +15,10 @@ const keeps = ['q', 'k', 'v', 'z', 'pattern', 'resid'];
 const mostPrompt = 16 * 2 ** 20;
 
 export const trace: Command = {
-  usage: 'trace MODEL --out FILE.attntrace (--prompt TEXT | --prompt-file F | --ids 1,2,3 | --inputs F.safetensors) [--keep q,k,v,z,pattern] [--dtype auto|fp16|fp32] [--device auto|cpu] [--json]',
+  usage: 'trace MODEL --out FILE.attntrace (--prompt TEXT | --prompt-file F | --ids 1,2,3 | --inputs F.safetensors) [--keep q,k,v,z,pattern] [--layers 0-3,10] [--dtype auto|fp16|fp32] [--device auto|cpu] [--json]',
   options: {
     out: { type: 'string' }, prompt: { type: 'string' }, 'prompt-file': { type: 'string' }, ids: { type: 'string' }, inputs: { type: 'string' }, image: { type: 'string' },
-    generate: { type: 'string' }, keep: { type: 'string' }, dtype: { type: 'string' }, device: { type: 'string' }, json: { type: 'boolean' },
+    generate: { type: 'string' }, keep: { type: 'string' }, layers: { type: 'string' }, dtype: { type: 'string' }, device: { type: 'string' }, json: { type: 'boolean' },
   },
   run: async (args, terminal) => {
     const request = requestOf(args), phases = (progress: Progress): void => terminal.status(`${words[progress.phase]}${progress.total ? ` ${progress.done} of ${progress.total}` : ''} …`);
@@ -48,11 +49,13 @@ function requestOf(args: Arguments): TraceRequest {
   const kept = args.text('keep')?.split(',').map(part => part.trim()).filter(Boolean) ?? [];
   const unknown = kept.find(part => !keeps.includes(part));
   if (unknown) throw new UsageError(`--keep takes ${keeps.join(', ')}; found "${unknown}".`);
+  const asked = args.text('layers'), layers = asked === undefined ? undefined : parseLayers(asked);
+  if (asked !== undefined && !layers) throw new UsageError(`--layers takes numbers and ranges, as 0-3,10; found "${asked.slice(0, 40)}".`);
   const dtype = args.choice('dtype', ['auto', 'fp16', 'fp32']), device = args.choice('device', ['auto', 'cpu', 'webgpu']);
   if (device === 'webgpu') throw new UserError('This version runs models on the CPU only.', 'Leave --device out.');
   if (args.text('image') !== undefined) throw new UserError('This version takes no images.', 'Give the pixel values with --inputs.');
   if (args.text('generate') !== undefined) throw new UserError('This version traces one run and does not generate.', 'Leave --generate out.');
-  return { model, prompt, out: resolve(out), keep: { pattern: kept.includes('pattern'), z: kept.includes('z'), resid: kept.includes('resid') }, ...(dtype ? { dtype } : {}) };
+  return { model, prompt, out: resolve(out), keep: { pattern: kept.includes('pattern'), z: kept.includes('z'), resid: kept.includes('resid'), ...(layers ? { layers } : {}) }, ...(dtype ? { dtype } : {}) };
 }
 
 function promptOf(args: Arguments): Prompt {
@@ -86,7 +89,7 @@ function summary(file: string, manifest: Manifest): string {
   const next = manifest.next.map((tokens, b) => [`next${manifest.next.length > 1 ? ` [${b}]` : ''}`, tokens.map(({ token, probability }) => `${JSON.stringify(token)} ${(probability * 100).toFixed(1)} %`).join('  ')]);
   return table([
     ['trace', file], ['input', `${manifest.input.ids.length} × ${manifest.input.ids[0]?.length ?? 0} tokens`],
-    ['sites', `${manifest.sites.length}`], ['parity', failed ? `${failed} of ${parities.length} sites FAILED (worst ${worst.toExponential(1)})` : `worst ${worst.toExponential(1)}`],
+    ['sites', manifest.kept ? `${manifest.sites.length} of ${manifest.kept.ofSites} (layers ${layersText(manifest.kept.layers)})` : `${manifest.sites.length}`], ['parity', failed ? `${failed} of ${parities.length} sites FAILED (worst ${worst.toExponential(1)})` : `worst ${worst.toExponential(1)}`],
     ...filled, ...next, ...manifest.verdicts.map(verdict => [verdict.level, verdict.text]),
   ]);
 }

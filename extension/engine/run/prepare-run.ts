@@ -1,0 +1,68 @@
+/** What a run stands on before it is made: the model, the sites that are kept, the prompt as tokens, every input, and what it will take. */
+import { dirname } from 'node:path';
+import type { TraceRequest } from '../../contract/api.ts';
+import { UserError } from '../../contract/errors.ts';
+import type { RunFacts } from '../../contract/estimate.ts';
+import { layersText } from '../../contract/layers.ts';
+import type { KeptLayers, TraceInput } from '../../contract/trace.ts';
+import { viewGraph } from '../onnx/graph-view.ts';
+import type { GraphView, Model } from '../onnx/model.ts';
+import { openModel } from '../onnx/open.ts';
+import { recognise } from '../sites/recognise.ts';
+import type { SitePlan } from '../sites/site-plan.ts';
+import { fillInputs, openInputs, type Inputs } from './inputs.ts';
+import { readConfig } from './model-config.ts';
+import { logitsOutput } from './next-tokens.ts';
+import { factsOf, requestedTokens, type Tokens } from './room.ts';
+import { readGivenTensors } from './tensor-file.ts';
+import { loadTokenizer, type TextTokenizer } from './tokenizer.ts';
+
+export interface Prepared {
+  readonly model: Model;
+  readonly view: GraphView;
+  /** Of the layers that were asked for. */
+  readonly plans: readonly SitePlan[];
+  readonly kept?: KeptLayers;
+  readonly prompt: Prompt;
+  readonly tokenizer: TextTokenizer | undefined;
+  readonly inputs: Inputs;
+  readonly tokens: Tokens;
+  /** The output that holds the logits. */
+  readonly logits?: string;
+  readonly facts: RunFacts;
+}
+
+/** `alter`: for tests that change what was recognised. Errors: `UserError` for everything that the user can act on. */
+export async function prepareRun(request: TraceRequest, alter: (plans: readonly SitePlan[]) => readonly SitePlan[] = plans => plans): Promise<Prepared> {
+  const model = await openModel(request.model), view = viewGraph(model), found = recognise(model);
+  if (!found.plans.length) throw new UserError(found.looked, 'Choose a model with attention; "attnscope sites" lists what is recognised.');
+  const all = alter(found.plans), layers = request.keep?.layers, plans = layers ? ofLayers(all, layers) : all;
+  const config = readConfig(model.path), tokenizer = loadTokenizer(model.path), prompt = await readPrompt(request, model, tokenizer), inputs = fillInputs(model, prompt, config), tokens = requestedTokens(inputs);
+  // Whether there are logits is for the whole model to say.
+  const logits = inputs.sides.length ? logitsOutput(model, view, all) : undefined, vocabulary = logits === undefined ? undefined : view.dims(logits)?.[2];
+  const facts = factsOf({ model, plans, tokens, ...(vocabulary === undefined ? {} : { vocabulary }), textLength: request.prompt.kind === 'text' ? request.prompt.text.length : 0, out: request.out });
+  return { model, view, plans, prompt, tokenizer, inputs, tokens, facts, ...(logits === undefined ? {} : { logits }), ...(layers && plans.length < all.length ? { kept: { layers: [...new Set(plans.map(plan => plan.site.layer))].sort((a, b) => a - b), ofSites: all.length } } : {}) };
+}
+
+/** Errors: `UserError` that names a layer that no site has. */
+function ofLayers(plans: readonly SitePlan[], layers: readonly number[]): SitePlan[] {
+  const there = new Set(plans.map(plan => plan.site.layer)), missing = layers.find(layer => !there.has(layer));
+  if (!layers.length) throw new UserError('No layer was chosen.', `Choose among ${layersText([...there])}.`);
+  if (missing !== undefined) throw new UserError(`The model has no attention in layer ${missing}; its layers are ${layersText([...there])}.`, 'Choose among these.');
+  return plans.filter(plan => layers.includes(plan.site.layer));
+}
+
+export interface Prompt { readonly ids?: readonly number[]; readonly tensors?: ReturnType<typeof readGivenTensors>; readonly tokens?: readonly string[]; readonly spans?: TraceInput['spans'][number] }
+
+async function readPrompt(request: TraceRequest, model: Model, tokenizer: TextTokenizer | undefined): Promise<Prompt> {
+  switch (request.prompt.kind) {
+    case 'ids': return { ids: request.prompt.ids };
+    case 'tensors': return { tensors: readGivenTensors(request.prompt.file, openInputs(model).map(input => input.name)) };
+    case 'text': {
+      if (!tokenizer) throw new UserError(`There is no tokenizer.json beside ${model.path}, so that text cannot be turned into tokens.`, `Put it into ${dirname(model.path)}, or give token ids with --ids.`);
+      const { ids, tokens, spans } = tokenizer.encode(request.prompt.text);
+      if (!ids.length) throw new UserError('The prompt has no tokens.', 'Give some text.');
+      return { ids, tokens, spans };
+    }
+  }
+}
