@@ -1,4 +1,5 @@
 /** Every call there is between the host (or the CLI), the two children and the panels, on one page. */
+import type { TraceDiff } from './diff.ts';
 import type { RunFacts } from './estimate.ts';
 import type { KeptLayers, Manifest, NextToken } from './trace.ts';
 import type { SitesReport } from './site.ts';
@@ -74,6 +75,8 @@ export interface OpenTrace {
   /** Per site: how many queries and keys its maps have. */
   readonly extents: Readonly<Record<string, { readonly queries: number; readonly keys: number }>>;
 }
+/** Probabilities of one head in trace `b` less those in trace `a`: of the pooled cells the one that changes most, with its sign. */
+export interface DifferenceTileRequest extends Pick<TileRequest, 'site' | 'batch' | 'head' | 'rows' | 'cols' | 'height' | 'width'> { readonly a: string; readonly b: string }
 /** Thumbnails of one site: row-major [batch, head, 32, 32]; with fewer than 32 tokens only the first `min(T, 32)` bins hold anything. */
 export interface Thumbnails { readonly site: string; readonly batch: number; readonly heads: number; readonly size: 32; readonly data: Float32Array }
 
@@ -113,6 +116,10 @@ export interface AnalysisApi {
   tile(request: TileRequest): Tile;
   thumbnails(request: { readonly trace: string; readonly site: string }): Thumbnails;
   rows(request: HeadRef): HeadRows;
+  /** Compares two open traces, A and B. Reports `Progress`. */
+  diff(request: { readonly a: string; readonly b: string; /** Not only a sample of long ones. */ readonly allRows?: boolean }): TraceDiff;
+  /** NaN where neither trace's query sees the key; a key that one of them hides counts as 0 there. */
+  differenceTile(request: DifferenceTileRequest): Tile;
   /** Writes what `attnscope map` writes. */
   exportMap(request: HeadRef & { readonly out: string }): void;
   /** What this process can compute on; runs a WGSL kernel to know. */
@@ -132,6 +139,20 @@ export interface PanelHost {
   saveImage(request: { readonly name: string; readonly png: Uint8Array }): void;
 }
 export type PanelApi = PanelAnalysis & PanelHost;
+
+/** What the Compare panel may ask of the analysis process and of the host. */
+export interface CompareHost {
+  /** First call of the panel: the two traces. */
+  state(request: Record<string, never>): ComparePanelState;
+  /** The comparison of the two; made once. Reports `Progress`. */
+  compared(request: Record<string, never>): TraceDiff;
+  /** Shows a head in the editor of one of the two traces. */
+  openHead(request: { readonly side: 'a' | 'b'; readonly site: string; readonly head: number; readonly batch: number }): void;
+  restartEngine(request: Record<string, never>): void;
+}
+export type CompareApi = Pick<AnalysisApi, 'tile' | 'differenceTile'> & CompareHost;
+export interface ComparePanelState { readonly a: OpenTrace; readonly b: OpenTrace }
+export type CompareEvents = Pick<PanelEvents, 'changed'>;
 
 /** What the host tells a panel without being asked. */
 export interface PanelEvents {

@@ -1,11 +1,12 @@
 /** activate(): makes a few objects, registers them, done. */
 import * as vscode from 'vscode';
 import { registerCommands } from './commands/handlers.ts';
+import { createComparePanels } from './compare-panel.ts';
 import { createEngine } from './engine.ts';
 import { createHoverProvider } from './hover-provider.ts';
 import { createLensProvider } from './lens-provider.ts';
 import { createLiveTraces } from './live-traces.ts';
-import { traceEditor } from './manifest/contributions.ts';
+import { comparePanel, traceEditor } from './manifest/contributions.ts';
 import { createInspector } from './models/inspector.ts';
 import { createModelsView } from './models/models-view.ts';
 import { createWorkspaceModels } from './models/workspace-models.ts';
@@ -28,14 +29,16 @@ export function activate(context: vscode.ExtensionContext): void {
   const tracing = createTracing(context, engine, session, log, { found: async () => (await models.current()).groups.flatMap(group => group.models.map(model => model.path)), made: file => void library.makeRoom(file) });
   const tracesView = createTracesView(library);
   const editor = createTraceEditor({ context, analysis: () => engine.analysis(), restart: () => engine.restart(), openTraces, traces, links, session, tracing });
+  const compare = createComparePanels({ context, analysis: () => engine.analysis(), restart: () => engine.restart(), openTraces, editor });
   const lenses = createLensProvider(sources, traces, links), python: vscode.DocumentSelector = { language: 'python', scheme: 'file' };
   stop = () => engine.dispose();
   context.subscriptions.push(
-    log, sources, traces, tracing, lenses, models, library, tracesView, createModelsView({ models, inspector, library }), engine.onDidLoseTraces(({ reason }) => editor.engineLost(reason)),
+    log, sources, traces, tracing, lenses, models, library, tracesView, createModelsView({ models, inspector, library }), engine.onDidLoseTraces(({ reason }) => { editor.engineLost(reason); compare.engineLost(reason); }),
     vscode.languages.registerCodeLensProvider(python, lenses),
     vscode.languages.registerHoverProvider(python, createHoverProvider(links, () => engine.analysis())),
     vscode.window.registerCustomEditorProvider(traceEditor, editor, { supportsMultipleEditorsPerDocument: true, webviewOptions: { retainContextWhenHidden: false } }),
-    ...registerCommands({ context, engine, session, tracing, editor, models, library, tracesView, log }),
+    vscode.window.registerWebviewPanelSerializer(comparePanel, compare),
+    ...registerCommands({ context, engine, session, tracing, editor, compare, models, library, tracesView, log }),
   );
 }
 

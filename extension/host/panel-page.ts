@@ -1,7 +1,7 @@
 /** The one page that every panel is: bundle, styles, and a policy under which nothing else can run; pure. `csp-nonce` is for the toolkit's one style element. */
 
-/** `script`, `style`: addresses that the page may load; `source`: VS Code's own origin for them. */
-export function panelPage(page: { readonly script: string; readonly style: string; readonly source: string; readonly nonce: string; readonly title: string }): string {
+/** `script`, `style`: addresses that the page may load; `source`: VS Code's own origin for them; `panel`: which one it is, a trace when not said. */
+export function panelPage(page: { readonly script: string; readonly style: string; readonly source: string; readonly nonce: string; readonly title: string; readonly panel?: string }): string {
   const policy = [
     "default-src 'none'", `script-src 'nonce-${page.nonce}'`, `style-src ${page.source} 'nonce-${page.nonce}'`,
     `font-src ${page.source}`, `img-src ${page.source} data: blob:`, "base-uri 'none'", "form-action 'none'",
@@ -17,7 +17,7 @@ export function panelPage(page: { readonly script: string; readonly style: strin
 <title>${escape(page.title)}</title>
 </head>
 <body>
-<div id="root"></div>
+<div id="root"${page.panel ? ` data-panel="${escape(page.panel)}"` : ''}></div>
 <script nonce="${page.nonce}" src="${escape(page.script)}"></script>
 </body>
 </html>

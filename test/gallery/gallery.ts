@@ -23,7 +23,6 @@ export interface Gallery { readonly url: (theme: Theme) => string; readonly call
 
 export async function openGallery(traceFile: string): Promise<Gallery> {
   const traces = new OpenTraces(), open = traces.open(traceFile), calls: string[] = [];
-  const [script, style] = ['dist/webview.js', 'dist/webview.css'].map(file => readFileSync(join(root, file)));
   let stale: string | undefined;
   const answers: Answers = {
     state: (): TracePanelState => ({ open, ...(stale ? { stale } : {}), sources: Object.fromEntries(open.manifest.sites.map(site => [site.name, 'model.py:102'])) }),
@@ -36,30 +35,37 @@ export async function openGallery(traceFile: string): Promise<Gallery> {
     rows: ({ trace, site, batch, head }) => headRows(traces.view(trace, site), batch, head),
     revealSource: () => undefined, retrace: () => undefined, restartEngine: () => undefined, saveImage: () => undefined,
   };
+  const { url, close } = await servePanel(answers, calls);
+  return { url, calls, answers, setStale: sentence => { stale = sentence; }, close: () => { close(); traces.close(open.trace); } };
+}
+
+/** Serves one panel whose calls `answers` answers; `calls` collects their names. `panel` as `panelPage` has it. */
+export async function servePanel(answers: object, calls: string[], panel?: string): Promise<{ readonly url: (theme: Theme) => string; close(): void }> {
+  const [script, style] = ['dist/webview.js', 'dist/webview.css'].map(file => readFileSync(join(root, file))), known = answers as Readonly<Record<string, (request: unknown) => unknown>>;
   const server = createServer((request, response) => {
     const path = request.url ?? '/', send = (type: string, body: string | Buffer): void => { response.setHeader('content-type', type); response.end(body); };
     if (path.startsWith('/call')) {
       let body = '';
       request.on('data', chunk => { body += String(chunk); });
       request.on('end', () => {
-        const { method, request: asked } = JSON.parse(body) as { method: keyof PanelApi; request: never };
+        const { method, request: asked } = JSON.parse(body) as { method: string; request: unknown };
         calls.push(method);
-        void (async () => { try { return { ok: await answers[method](asked) }; } catch (error) { return { error: toWire(error) }; } })()
+        void (async () => { try { return { ok: await known[method](asked) }; } catch (error) { return { error: toWire(error) }; } })()
           .then(answer => send('application/json', JSON.stringify(answer, (_, value: unknown) => (value instanceof Float32Array || value instanceof Int32Array ? { type: value.constructor.name, base64: Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64') } : value))));
       });
     } else if (path === '/webview.js') send('text/javascript', script);
     else if (path === '/webview.css') send('text/css', style);
     else if (path === '/host.js') send('text/javascript', hostScript);
-    else send('text/html', page((Object.keys(themes) as Theme[]).find(theme => path === `/${theme}`) ?? 'dark'));
+    else send('text/html', page((Object.keys(themes) as Theme[]).find(theme => path === `/${theme}`) ?? 'dark', panel));
   });
   await new Promise<void>(done => server.listen(0, '127.0.0.1', done));
-  return { url: theme => `http://127.0.0.1:${port(server)}/${theme}`, calls, answers, setStale: sentence => { stale = sentence; }, close: () => { server.close(); server.closeAllConnections(); traces.close(open.trace); } };
+  return { url: theme => `http://127.0.0.1:${port(server)}/${theme}`, close: () => { server.close(); server.closeAllConnections(); } };
 }
 
 function port(server: Server): number { return (server.address() as { port: number }).port; }
 
 /** The host's own page, with the theme's colours as VS Code gives them (an inline style with its nonce) and our stand-in for its API. */
-function page(theme: Theme): string {
+function page(theme: Theme, panel?: string): string {
   const c = themes[theme], variables: Readonly<Record<string, string>> = {
     'foreground': c.foreground, 'editor-background': c.background, 'descriptionForeground': c.description, 'list-hoverBackground': c.hover, 'editorHoverWidget-background': c.widget, 'editorHoverWidget-foreground': c.foreground,
     'editorHoverWidget-border': c.border, 'widget-border': c.border, 'panel-border': c.border, 'input-background': c.input, 'input-foreground': c.foreground, 'dropdown-background': c.input, 'dropdown-foreground': c.foreground, 'dropdown-border': c.border,
@@ -68,7 +74,7 @@ function page(theme: Theme): string {
     'charts-blue': theme !== 'light' ? '#3794ff' : '#1a85ff', 'charts-yellow': theme !== 'light' ? '#cca700' : '#9a6700', 'charts-red': c.error, 'testing-iconPassed': theme !== 'light' ? '#73c991' : '#388a34',
   };
   const css = `:root { ${Object.entries(variables).map(([name, value]) => `--vscode-${name}: ${value};`).join(' ')} }`;
-  return panelPage({ script: '/webview.js', style: '/webview.css', source: "'self'", nonce, title: 'Gallery' })
+  return panelPage({ script: '/webview.js', style: '/webview.css', source: "'self'", nonce, title: 'Gallery', ...(panel ? { panel } : {}) })
     .replace("default-src 'none'", "default-src 'none'; connect-src 'self'")
     .replace('</head>', `<style nonce="${nonce}">${css}</style><script nonce="${nonce}" src="/host.js"></script></head>`)
     .replace('<body>', `<body class="${c.kind}" data-vscode-theme-kind="${c.kind}">`);

@@ -6,6 +6,8 @@ import { Cancelled } from '../../contract/errors.ts';
 import { serve, type Server } from '../../contract/rpc.ts';
 import { greetParent } from '../../children/child-side.ts';
 import { completeCapture } from '../analysis/complete.ts';
+import { differenceTile } from '../analysis/diff-tile.ts';
+import { diffTraces } from '../analysis/diff.ts';
 import { exportMap } from '../analysis/export-map.ts';
 import { OpenTraces } from '../analysis/open-traces.ts';
 import { summarise } from '../analysis/summaries.ts';
@@ -29,6 +31,11 @@ const server: Server<AnalysisApi> = {
   }),
   thumbnails: ({ trace, site }) => first(async () => thumbnailsOf(traces.view(trace, site))),
   rows: ({ trace, site, batch, head }) => first(async () => headRows(traces.view(trace, site), batch, head)),
+  diff: ({ a, b, allRows }, { signal, progress }) => diffTraces(traces.trace(a), traces.trace(b), { allRows, signal, progress }),
+  differenceTile: (request, { signal }) => first(async () => {
+    const sides = [request.a, request.b].map(trace => ({ view: traces.view(trace, request.site), prepared: traces.prepared({ ...request, trace }) }));
+    return differenceTile({ ...request, a: sides[0], b: sides[1], between: () => heard(signal) });
+  }),
   exportMap: ({ trace, out, ...head }, { signal }) => exportMap(traces.trace(trace), { ...head, out }, signal),
   device: () => probeDevice(join(here, 'shaders')),
 };

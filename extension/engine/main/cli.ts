@@ -13,6 +13,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   sites: async () => (await import('./commands/sites.ts')).sites,
   trace: async () => (await import('./commands/trace.ts')).trace,
   show: async () => (await import('./commands/show.ts')).show,
+  diff: async () => (await import('./commands/diff.ts')).diff,
   pattern: async () => (await import('./commands/pattern.ts')).pattern,
   map: async () => (await import('./commands/map.ts')).map,
 };

@@ -2,6 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { toWire } from '../../contract/errors.ts';
 import { completeCapture } from '../analysis/complete.ts';
+import { diffTraces } from '../analysis/diff.ts';
 import { exportMap } from '../analysis/export-map.ts';
 import { exportPattern } from '../analysis/export-pattern.ts';
 import { openTrace, type TraceFile } from '../trace/open.ts';
@@ -16,6 +17,7 @@ export async function doJob(): Promise<void> {
 async function done(job: Job, progress: (value: unknown) => void): Promise<unknown> {
   switch (job.kind) {
     case 'complete': return completeCapture(job.captured, { progress });
+    case 'diff': return withTrace(job.a, a => withTrace(job.b, b => diffTraces(a, b, { allRows: job.allRows, progress })));
     case 'pattern': return withTrace(job.request.file, trace => exportPattern(trace, job.request));
     case 'map': return withTrace(job.file, trace => exportMap(trace, { ...job.head, out: job.out }));
   }

@@ -2,6 +2,7 @@
 import * as vscode from 'vscode';
 import { showFailure } from '../failures.ts';
 import type { CommandId } from '../manifest/commands.ts';
+import { compareTraces } from './compare-traces.ts';
 import { restartEngine, showLog } from './engine.ts';
 import type { Handler, Host } from './handler.ts';
 import { openDemo } from './open-demo.ts';
@@ -27,6 +28,7 @@ const handlers: { readonly [K in CommandId]: Handler } = {
   'attnscope.copyPath': copyPath,
   'attnscope.refreshViews': refreshViews,
   'attnscope.traceStorage': traceStorage,
+  'attnscope.compareTraces': compareTraces,
   'attnscope.openHead': openHead,
   'attnscope.openDemo': openDemo,
   'attnscope.showLog': showLog,

@@ -120,6 +120,17 @@ export const commands = {
     menus: { 'view/title': { when: traces, group: 'navigation@2' } },
     help: 'Opens the settings that say where traces lie, how much room they may take, and how they are stored.',
   },
+  'attnscope.compareTraces': {
+    title: 'Compare Traces…',
+    icon: 'diff',
+    palette: always,
+    menus: {
+      'explorer/context': { when: "resourceExtname == '.attntrace' && resourceScheme == 'file'", group: '3_compare@90' },
+      'view/item/context': { when: trace, group: '2_compare@1' },
+      'editor/title': { when: showsTrace, group: '1_attnscope@5' },
+    },
+    help: 'Shows where two traces differ: the open one and another, two that are selected in the Explorer, or any two.',
+  },
   'attnscope.openHead': {
     title: 'Open Head',
     palette: false,

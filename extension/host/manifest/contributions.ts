@@ -4,12 +4,14 @@ import { commands, type CommandRow, type MenuPlace } from './commands.ts';
 import { settings, type Setting } from './settings.ts';
 
 export const traceEditor = 'attnscope.trace';
+/** View type of the panel that compares two traces. */
+export const comparePanel = 'attnscope.compare';
 export const category = 'AttnScope';
 
 /** What `npm run generate` writes into package.json: these keys and nothing else. */
 export function contributions(): Readonly<Record<'activationEvents' | 'capabilities' | 'contributes', unknown>> {
   return {
-    activationEvents: ['onLanguage:python'],
+    activationEvents: ['onLanguage:python', `onWebviewPanel:${comparePanel}`],
     capabilities: {
       untrustedWorkspaces: {
         supported: 'limited',

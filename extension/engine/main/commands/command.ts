@@ -25,6 +25,8 @@ export interface Command {
 export interface Arguments {
   /** The only positional argument; what it is called is for the sentence. Errors: `UsageError`. */
   one(what: string): string;
+  /** The two positional arguments there must be. Errors: `UsageError`. */
+  two(what: string): readonly [string, string];
   text(name: string): string | undefined;
   flag(name: string): boolean;
   list(name: string): readonly string[];
@@ -46,6 +48,10 @@ export function readArguments(argv: readonly string[], options: OptionTable): Ar
     one: what => {
       if (positionals.length !== 1) throw new UsageError(positionals.length ? `Only one ${what} can be given; found ${positionals.length}.` : `The ${what} is missing.`);
       return positionals[0];
+    },
+    two: what => {
+      if (positionals.length !== 2) throw new UsageError(`Two ${what} are needed; found ${positionals.length}.`);
+      return [positionals[0], positionals[1]];
     },
     text, flag: name => values[name] === true, list: name => (values[name] as string[] | undefined) ?? [],
     count: name => {
