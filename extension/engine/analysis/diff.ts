@@ -6,7 +6,7 @@ import { headLabel, siteLabel, type Site } from '../../contract/site.ts';
 import type { Manifest, Parity } from '../../contract/trace.ts';
 import { pause } from '../compute/turns.ts';
 import type { TraceFile } from '../trace/open.ts';
-import { forgetSample, viewStoredSite, type SiteView } from '../trace/site-view.ts';
+import { viewStoredSite, type SiteView } from '../trace/site-view.ts';
 import { alignment } from './diff-input.ts';
 import { nextTokenDiff } from './diff-next.ts';
 import { roundingNoise, spread, type Noise } from './diff-noise.ts';
@@ -41,7 +41,6 @@ export async function diffTraces(a: TraceFile, b: TraceFile, { allRows = false, 
     sites.push(judged(viewA, viewB, heads, noise[0], parity));
   }
   progress?.({ phase: 'statistics', done: matched.length, total: matched.length });
-  forgetSample();
   const next = nextTokenDiff(a.manifest, b.manifest), several = Math.max(a.manifest.input.ids.length, b.manifest.input.ids.length) > 1;
   const byName = new Map(matched.map(([view]) => [view.name, view.site])), place = (site: string, head: { readonly batch: number; readonly head: number }): HeadPlace => ({ site, batch: head.batch, head: head.head, label: `${headLabel(byName.get(site)!, head.head)}${several ? ` [${head.batch}]` : ''}` });
   const all = sites.flatMap(site => site.heads.map(head => ({ site, head }))), start = sites.find(site => site.heads.some(head => head.above));
