@@ -23,6 +23,10 @@ export interface SiteSource {
   readonly file: string | null;
   /** 1-based line in `file`. */
   readonly line: number | null;
+  /** That line as the exporter wrote it, without its indentation. */
+  readonly text?: string;
+  /** Python module of `class`, where the exporter wrote it: `transformers.models.llama.modeling_llama`. */
+  readonly classModule?: string;
   readonly level: SourceLevel;
 }
 

@@ -16,9 +16,12 @@ export function createHoverProvider(links: SourceLinks, analysis: () => Promise<
   return {
     provideHover: async (document, position) => {
       const linked = await links.of(document);
-      const hover = linked && hoverAt(linked.document, linked.links, { line: position.line, column: position.character });
-      if (!hover || !linked.live) return undefined;
-      const { open, latest, stale } = linked.live, { manifest } = open;
+      if (!linked) return undefined;
+      const at = { line: position.line + linked.from, column: position.character };
+      // Models that share the line: the newest trace speaks.
+      const found = linked.traces.map(({ links: own, live }) => ({ live, hover: hoverAt(linked.document, own, at) })).find(each => each.hover !== undefined);
+      if (!found?.hover) return undefined;
+      const { hover, live: { open, latest, stale } } = found, { manifest } = open;
       const pictures = new Map<string, string>();
       await Promise.all(hover.sites.slice(0, mostSites).map(async name => {
         const site = manifest.sites.find(one => one.name === name), parity = manifest.parity[name];
@@ -30,7 +33,7 @@ export function createHoverProvider(links: SourceLinks, analysis: () => Promise<
       }));
       const markdown = new vscode.MarkdownString(hoverMarkdown(hover, { heads: manifest.heads, parity: manifest.parity, sites: manifest.sites, trace: latest.file, ...(stale ? { stale: stale.replace(/\.$/, '') } : {}) }, (site, head) => pictures.get(`${site} ${head}`)));
       markdown.isTrusted = { enabledCommands: ['attnscope.openHead' satisfies CommandId] };
-      return new vscode.Hover(markdown, rangeOf(hover.range));
+      return new vscode.Hover(markdown, rangeOf(hover.range, linked.from));
     },
   };
 }

@@ -1,10 +1,10 @@
 /** Code lenses over attention classes: an offer to trace, then what was measured, then that it is stale. */
 import * as vscode from 'vscode';
-import { lensesFor, type Lens } from '../source/lenses.ts';
+import { lensesOf, type Lens, type TraceInfo } from '../source/lenses.ts';
 import type { TextRange } from '../source/python-module.ts';
 import type { CommandId } from './manifest/commands.ts';
 import { traceEditor } from './manifest/contributions.ts';
-import type { LiveTraces } from './live-traces.ts';
+import type { LiveTrace, LiveTraces } from './live-traces.ts';
 import type { PythonSources } from './python-sources.ts';
 import { setting } from './read-setting.ts';
 import type { SourceLinks } from './source-links.ts';
@@ -19,15 +19,17 @@ export function createLensProvider(sources: PythonSources, traces: LiveTraces, l
       if (!setting('attnscope.codeLens')) return [];
       const linked = await links.of(document);
       if (!linked) return [];
-      const { live } = linked, info = live && { heads: live.open.manifest.heads, parity: live.open.manifest.parity, ...(live.stale ? { stale: live.stale.replace(/ after this trace was made\.$/, '').replace(/\.$/, '') } : {}) };
-      return lensesFor(linked.document, linked.links, info, linked.index).flatMap(lens => lensCommands(lens, document, live?.latest.file).map(command => new vscode.CodeLens(rangeOf(lens.range), command)));
+      const { document: source, index, from, until } = linked, traces = linked.traces.map(({ links: found, live }) => ({ links: found, trace: traceInfo(live) }));
+      return lensesOf(source, traces, index).filter(lens => lens.range.start.line >= from && lens.range.start.line < until)
+        .flatMap(lens => lensCommands(lens, document, lens.of === undefined ? undefined : linked.traces[lens.of].live.latest.file).map(command => new vscode.CodeLens(rangeOf(lens.range, from), command)));
     },
     dispose: () => { for (const one of subscriptions) one.dispose(); },
   };
 }
 
 function lensCommands(lens: Lens, document: vscode.TextDocument, file: string | undefined): vscode.Command[] {
-  const source = { uri: document.uri.toString(), className: lens.className };
+  // A cell's own URI does not outlive the window: its notebook's does.
+  const source = { uri: document.uri.with({ scheme: 'file', fragment: '' }).toString(), className: lens.className };
   const trace = (title: string, args: TraceArguments, tooltip: string): vscode.Command => ({ title, tooltip, command: 'attnscope.trace' satisfies CommandId, arguments: [args] });
   const again: vscode.Command = { title: lens.kind === 'stale' ? lens.title : 'Trace again', tooltip: 'The same model on the same prompt', command: 'attnscope.traceAgain' satisfies CommandId, arguments: [file] };
   switch (lens.kind) {
@@ -37,4 +39,10 @@ function lensCommands(lens: Lens, document: vscode.TextDocument, file: string | 
   }
 }
 
-export function rangeOf(range: TextRange): vscode.Range { return new vscode.Range(range.start.line, range.start.column, range.end.line, range.end.column); }
+/** What lenses and hovers show of a trace. */
+export function traceInfo({ open, stale }: LiveTrace): TraceInfo {
+  return { heads: open.manifest.heads, parity: open.manifest.parity, ...(stale ? { stale: stale.replace(/ after this trace was made\.$/, '').replace(/\.$/, '') } : {}) };
+}
+
+/** `from`: the line of the parsed text that is the editor's first. */
+export function rangeOf(range: TextRange, from = 0): vscode.Range { return new vscode.Range(range.start.line - from, range.start.column, range.end.line - from, range.end.column); }

@@ -11,6 +11,7 @@ import { createInspector } from './models/inspector.ts';
 import { createModelsView } from './models/models-view.ts';
 import { createWorkspaceModels } from './models/workspace-models.ts';
 import { createOpenTraces } from './open-traces.ts';
+import { createPythonEnvironments } from './python-environments.ts';
 import { createPythonSources } from './python-sources.ts';
 import { openSession } from './session.ts';
 import { createSourceLinks } from './source-links.ts';
@@ -24,16 +25,16 @@ let stop: (() => Promise<void>) | undefined;
 export function activate(context: vscode.ExtensionContext): void {
   const log = vscode.window.createOutputChannel('AttnScope', { log: true });
   const engine = createEngine(context, log), session = openSession(context.workspaceState), openTraces = createOpenTraces(() => engine.analysis());
-  const sources = createPythonSources(context, log), traces = createLiveTraces(session, openTraces, log), links = createSourceLinks(sources, traces);
+  const environments = createPythonEnvironments(log), sources = createPythonSources(environments, log), traces = createLiveTraces(session, openTraces, log), links = createSourceLinks(sources, traces);
   const models = createWorkspaceModels(log), inspector = createInspector(model => engine.sites(model), line => log.warn(line)), library = createTraceLibrary({ context, session, models, analysis: () => engine.analysis(), log });
   const tracing = createTracing(context, engine, session, log, { found: async () => (await models.current()).groups.flatMap(group => group.models.map(model => model.path)), made: file => void library.makeRoom(file) });
   const tracesView = createTracesView(library);
   const editor = createTraceEditor({ context, analysis: () => engine.analysis(), restart: () => engine.restart(), openTraces, traces, links, session, tracing });
   const compare = createComparePanels({ context, analysis: () => engine.analysis(), restart: () => engine.restart(), openTraces, editor });
-  const lenses = createLensProvider(sources, traces, links), python: vscode.DocumentSelector = { language: 'python', scheme: 'file' };
+  const lenses = createLensProvider(sources, traces, links), python: vscode.DocumentSelector = [{ language: 'python', scheme: 'file' }, { language: 'python', scheme: 'vscode-notebook-cell' }];
   stop = () => engine.dispose();
   context.subscriptions.push(
-    log, sources, traces, tracing, lenses, models, library, tracesView, createModelsView({ models, inspector, library }), engine.onDidLoseTraces(({ reason }) => { editor.engineLost(reason); compare.engineLost(reason); }),
+    log, environments, sources, traces, tracing, lenses, models, library, tracesView, createModelsView({ models, inspector, library }), engine.onDidLoseTraces(({ reason }) => { editor.engineLost(reason); compare.engineLost(reason); }),
     vscode.languages.registerCodeLensProvider(python, lenses),
     vscode.languages.registerHoverProvider(python, createHoverProvider(links, () => engine.analysis())),
     vscode.window.registerCustomEditorProvider(traceEditor, editor, { supportsMultipleEditorsPerDocument: true, webviewOptions: { retainContextWhenHidden: false } }),

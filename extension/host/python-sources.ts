@@ -1,64 +1,103 @@
-/** The Python of the workspace as data: files are read once and again when they change on the disk, open documents as they are in the editor. */
+/** Python as data: the workspace's files, read once and again when they change on the disk; open documents and notebooks as they are in the editor; what they and the models need of the environment. */
 import { readFile, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { sep } from 'node:path';
 import * as vscode from 'vscode';
-import { createPythonParser, type PythonParser } from '../source/python-parser.ts';
 import { createIndex, type ModuleIndex } from '../source/module-index.ts';
+import { joinCells } from '../source/notebook.ts';
+import type { ModelOrigin } from '../source/origin.ts';
+import { parsePython } from '../source/python-parser.ts';
 import type { SourceDocument } from '../source/python-module.ts';
+import { createInstalledSources, type InstalledSources } from './installed-sources.ts';
+import type { PythonEnvironments } from './python-environments.ts';
 
-const mostFiles = 2_000, mostBytes = 1_000_000;
+const mostFiles = 2_000, mostBytes = 1_000_000, mostWanted = 256;
 const elsewhere = '**/{node_modules,.git,.venv,venv,env,site-packages,__pycache__,build,dist}/**';
 /** Parsing shares the extension host with everybody: other extensions get their turn after this long. */
 const parseMs = 25;
 
+export interface Sources { readonly documents: readonly SourceDocument[]; readonly index: ModuleIndex }
+
 export interface PythonSources {
-  /** Every parsed document, and the index over them; the same object until something changes. */
-  all(): Promise<{ readonly documents: readonly SourceDocument[]; readonly index: ModuleIndex }>;
+  /** Every parsed document, and the index over them; the same object until something changes. `wanted`: files that models name, as their exporters wrote them; they are found in the environment. */
+  all(wanted?: readonly string[]): Promise<Sources>;
+  /** Files of the environment that a model's config.json names. */
+  filesOf(origin: ModelOrigin): Promise<readonly string[]>;
   readonly onDidChange: vscode.Event<void>;
   dispose(): void;
 }
 
-export function createPythonSources(context: vscode.ExtensionContext, log: vscode.LogOutputChannel): PythonSources {
-  const dist = join(context.extensionPath, 'dist'), changed = new vscode.EventEmitter<void>();
-  let parser: Promise<PythonParser> | undefined, together: Promise<{ documents: readonly SourceDocument[]; index: ModuleIndex }> | undefined;
-  /** Files as they are on the disk, by path; undefined until they are needed. */
-  let onDisk: Promise<Map<string, SourceDocument>> | undefined;
-  const open = new Map<string, { readonly version: number; readonly document: Promise<SourceDocument | undefined> }>();
+/** Path of the file that a document belongs to: a cell's is its notebook's. */
+export function sourcePath(document: vscode.TextDocument): string { return document.uri.fsPath; }
 
-  /** `key`: keeps the syntax tree, so that the next edit is cheap; for open documents only, since trees are large. */
-  const parse = async (path: string, text: string, key?: string): Promise<SourceDocument | undefined> => {
-    parser ??= createPythonParser({ runtimeWasm: join(dist, 'web-tree-sitter.wasm'), grammarWasm: join(dist, 'tree-sitter-python.wasm') });
-    try { return { path, module: (await parser).parse(text, key) }; }
+/** Python cells of a notebook, in their order. */
+export function pythonCells(notebook: vscode.NotebookDocument): vscode.TextDocument[] {
+  return notebook.getCells().filter(cell => cell.kind === vscode.NotebookCellKind.Code && cell.document.languageId === 'python').map(cell => cell.document);
+}
+
+export function createPythonSources(environments: PythonEnvironments, log: vscode.LogOutputChannel): PythonSources {
+  const changed = new vscode.EventEmitter<void>(), wanted = new Set<string>();
+  let together: Promise<Sources> | undefined, installed: Promise<InstalledSources> | undefined;
+  /** Files of the workspace as they are on the disk, by path; undefined until they are needed. */
+  let onDisk: Promise<Map<string, SourceDocument>> | undefined;
+  const open = new Map<string, { readonly version: string; readonly document: SourceDocument | undefined }>();
+  const ofEnvironment = new Map<string, { readonly modified: number; readonly document: SourceDocument | undefined }>();
+
+  const parse = (path: string, text: string): SourceDocument | undefined => {
+    try { return { path, text, module: parsePython(text) }; }
     catch (error) { log.warn(`${path} was not read: ${error instanceof Error ? error.message : String(error)}`); return undefined; }
   };
-  const document = (of: vscode.TextDocument): Promise<SourceDocument | undefined> => {
-    const path = of.uri.fsPath, { version } = of, known = open.get(path);
-    if (known?.version === version) return known.document;
-    const parsed = parse(path, of.getText(), path);
-    open.set(path, { version, document: parsed });
-    return parsed;
-  };
-  const load = async (path: string, into: Map<string, SourceDocument>): Promise<void> => {
-    into.delete(path);
+  const read = async (path: string, bytes = mostBytes): Promise<SourceDocument | undefined> => {
     const now = await stat(path).catch(() => undefined);
-    if (!now?.isFile() || now.size > mostBytes) return;
-    const text = await readFile(path, 'utf8').catch(() => undefined), read = text === undefined ? undefined : await parse(path, text);
-    if (read) into.set(path, read);
+    if (!now?.isFile() || now.size > bytes) return undefined;
+    const text = await readFile(path, 'utf8').catch(() => undefined);
+    return text === undefined ? undefined : parse(path, text);
+  };
+  const remembered = (path: string, version: string, text: () => SourceDocument | undefined): SourceDocument | undefined => {
+    const known = open.get(path);
+    if (known?.version === version) return known.document;
+    const document = text();
+    open.set(path, { version, document });
+    return document;
+  };
+  const ofOpen = (of: vscode.TextDocument, packages: readonly string[]): SourceDocument | undefined => {
+    const path = sourcePath(of), document = remembered(path, String(of.version), () => parse(path, of.getText()));
+    return document && isInstalled(path, packages) ? { ...document, installed: true } : document;
+  };
+  const ofNotebook = (notebook: vscode.NotebookDocument): SourceDocument | undefined => {
+    const path = notebook.uri.fsPath, cells = pythonCells(notebook);
+    return remembered(path, cells.map(cell => `${cell.uri.fragment} ${cell.version}`).join(), () => {
+      const { text, starts } = joinCells(cells.map(cell => cell.getText())), document = parse(path, text);
+      return document && { ...document, cells: starts };
+    });
+  };
+  /** A file of the environment, unless it is open: then what is in the editor counts, and is among the documents already. */
+  const readInstalled = async (path: string): Promise<SourceDocument | undefined> => {
+    const modified = (await stat(path).catch(() => undefined))?.mtimeMs ?? 0, known = ofEnvironment.get(path);
+    if (known?.modified === modified) return known.document;
+    const found = await read(path), document = found && { ...found, installed: true };
+    ofEnvironment.set(path, { modified, document });
+    await new Promise(resolve => setImmediate(resolve));
+    return document;
   };
   const loadAll = async (): Promise<Map<string, SourceDocument>> => {
     const found = await vscode.workspace.findFiles('**/*.py', elsewhere, mostFiles), files = new Map<string, SourceDocument>();
     if (found.length === mostFiles) log.warn(`This workspace has more than ${mostFiles} Python files; classes in the others are not linked to traces.`);
     let since = performance.now();
     for (const path of found.filter(uri => uri.scheme === 'file').map(uri => uri.fsPath).sort()) {
-      await load(path, files);
+      const document = await read(path);
+      if (document) files.set(path, document);
       if (performance.now() - since > parseMs) { await new Promise(resolve => setImmediate(resolve)); since = performance.now(); }
     }
     return files;
   };
-  const collect = async (): Promise<{ documents: readonly SourceDocument[]; index: ModuleIndex }> => {
-    const shown = vscode.workspace.textDocuments.filter(one => one.languageId === 'python' && one.uri.scheme === 'file');
-    const files = await (onDisk ??= loadAll()), hidden = new Set(shown.map(one => one.uri.fsPath));
-    const documents = [...(await Promise.all(shown.map(document))).filter(one => one !== undefined), ...[...files.values()].filter(file => !hidden.has(file.path))];
+  const inEnvironment = (): Promise<InstalledSources> => installed ??= environments.folders().then(folders => createInstalledSources(folders, readInstalled));
+  const collect = async (): Promise<Sources> => {
+    const packages = await environments.folders();
+    const shown = vscode.workspace.textDocuments.filter(isPython), notebooks = vscode.workspace.notebookDocuments.filter(one => one.uri.scheme === 'file');
+    const files = await (onDisk ??= loadAll()), hidden = new Set(shown.map(sourcePath));
+    const inEditor = [...shown.map(one => ofOpen(one, packages)), ...notebooks.map(ofNotebook)].filter(one => one !== undefined);
+    const own = [...inEditor, ...[...files.values()].filter(file => !hidden.has(file.path))];
+    const reached = await (await inEnvironment()).reached([...wanted], own), documents = [...own, ...reached.filter(file => !hidden.has(file.path))];
     return { documents, index: createIndex(documents) };
   };
 
@@ -73,24 +112,39 @@ export function createPythonSources(context: vscode.ExtensionContext, log: vscod
     const files = await onDisk, path = uri.fsPath;
     // A file that is new counts only where the first look would have found it.
     if (files.has(path) || (await vscode.workspace.findFiles(new vscode.RelativePattern(vscode.Uri.joinPath(uri, '..'), '*.py'), elsewhere)).some(one => one.fsPath === path)) {
-      await load(path, files);
+      const document = await read(path);
+      if (document) files.set(path, document); else files.delete(path);
       invalidate();
     }
   };
-  const forget = async (path: string): Promise<void> => { open.delete(path); (await parser)?.forget(path); };
   const watcher = vscode.workspace.createFileSystemWatcher('**/*.py');
-  const isPython = (one: vscode.TextDocument): boolean => one.languageId === 'python' && one.uri.scheme === 'file';
   const subscriptions = [
     changed, watcher, watcher.onDidChange(touched), watcher.onDidCreate(touched),
     watcher.onDidDelete(async uri => { if ((await onDisk)?.delete(uri.fsPath)) invalidate(); }),
+    environments.onDidChange(() => { installed = undefined; invalidate(); }),
     vscode.workspace.onDidChangeWorkspaceFolders(() => { onDisk = undefined; invalidate(); }),
-    vscode.workspace.onDidChangeTextDocument(event => { if (isPython(event.document) && event.contentChanges.length) invalidate(); }),
+    vscode.workspace.onDidChangeTextDocument(event => { if ((isPython(event.document) || isPythonCell(event.document)) && event.contentChanges.length) invalidate(); }),
     vscode.workspace.onDidOpenTextDocument(opened => { if (isPython(opened)) invalidate(); }),
-    vscode.workspace.onDidCloseTextDocument(closed => { if (isPython(closed)) { invalidate(); void forget(closed.uri.fsPath); } }),
+    vscode.workspace.onDidCloseTextDocument(closed => { if (isPython(closed)) { invalidate(); open.delete(sourcePath(closed)); } }),
+    vscode.workspace.onDidOpenNotebookDocument(invalidate),
+    vscode.workspace.onDidChangeNotebookDocument(event => { if (event.contentChanges.length) invalidate(); }),
+    vscode.workspace.onDidCloseNotebookDocument(closed => { invalidate(); open.delete(closed.uri.fsPath); }),
   ];
   return {
-    all: () => together ??= collect(),
+    all: (files = []) => {
+      const before = wanted.size;
+      for (const file of files) if (wanted.size < mostWanted) wanted.add(file);
+      if (wanted.size > before) together = undefined;
+      return together ??= collect();
+    },
+    filesOf: async origin => (await inEnvironment()).filesOf(origin),
     onDidChange: changed.event,
-    dispose: () => { clearTimeout(waiting); for (const one of subscriptions) one.dispose(); void parser?.then(made => made.dispose(), () => undefined); },
+    dispose: () => { clearTimeout(waiting); for (const one of subscriptions) one.dispose(); },
   };
 }
+
+function isPython(one: vscode.TextDocument): boolean { return one.languageId === 'python' && one.uri.scheme === 'file'; }
+function isPythonCell(one: vscode.TextDocument): boolean { return one.languageId === 'python' && one.uri.scheme === 'vscode-notebook-cell'; }
+function isInstalled(path: string, packages: readonly string[]): boolean { return /[\\/](site|dist)-packages[\\/]/.test(path) || packages.some(folder => path.startsWith(folder + sep) && !inWorkspace(path)); }
+/** A package that is edited in place (`pip install -e .`) is the user's own. */
+function inWorkspace(path: string): boolean { return vscode.workspace.getWorkspaceFolder(vscode.Uri.file(path)) !== undefined; }

@@ -67,7 +67,11 @@ export function openSession(memory: Memory): Session {
   return {
     latest: () => stored.traces,
     ofFile: file => stored.traces.find(trace => trace.file === file),
-    record: trace => change({ traces: [trace, ...stored.traces.filter(old => old.model !== trace.model)].slice(0, most.traces) }),
+    // Traced again without a class: the one that it was first started from still holds.
+    record: trace => {
+      const source = trace.source ?? stored.traces.find(old => old.model === trace.model)?.source;
+      change({ traces: [{ ...trace, ...(source && { source }) }, ...stored.traces.filter(old => old.model !== trace.model)].slice(0, most.traces) });
+    },
     forget: file => {
       if (stored.traces.some(trace => trace.file === file) || stored.pins.includes(file)) change({ traces: stored.traces.filter(trace => trace.file !== file), pins: stored.pins.filter(pin => pin !== file) });
     },

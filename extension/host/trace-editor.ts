@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import * as vscode from 'vscode';
-import type { AnalysisApi, OpenTrace, PanelApi, PanelEvents, TracePanelState } from '../contract/api.ts';
+import type { AnalysisApi, PanelApi, PanelEvents, TracePanelState } from '../contract/api.ts';
 import { PeerGone } from '../contract/errors.ts';
 import { connect, serve, type Client, type Port } from '../contract/rpc.ts';
 import type { LiveTraces } from './live-traces.ts';
@@ -52,7 +52,7 @@ export function createTraceEditor(around: Around): TraceEditor {
     if (panel.lost !== undefined) throw new PeerGone(panel.lost);
     const open = await document.lease.open(), stale = await traces.staleOf(open), reveal = toReveal.get(document.uri.fsPath);
     toReveal.delete(document.uri.fsPath);
-    const found = await links.linksOf(open.manifest.sites, basename(open.manifest.model.path));
+    const found = await links.linksOf(open);
     return { open, ...(stale ? { stale } : {}), ...(reveal ? { reveal } : {}), sources: Object.fromEntries(found.flatMap(link => (link.path === undefined ? [] : [[link.site, `${basename(link.path)}:${(link.line ?? link.classRange?.start.line ?? 0) + 1}`]]))) };
   };
 
@@ -93,7 +93,7 @@ export function createTraceEditor(around: Around): TraceEditor {
       serve<PanelApi>(port, {
         tile: forward('tile'), thumbnails: forward('thumbnails'), rows: forward('rows'),
         state: () => state(document, mine),
-        revealSource: async ({ site }) => { await revealSource(await document.lease.open(), site, links); },
+        revealSource: async ({ site }) => { await links.reveal(await document.lease.open(), site); },
         retrace: async () => { await again(file); },
         restartEngine: () => around.restart(),
         saveImage: ({ name, png }) => saveImage(file, name, png),
@@ -110,13 +110,6 @@ export function createTraceEditor(around: Around): TraceEditor {
 
 /** A page that is hidden or closed does not answer; nothing depends on it. */
 function tell(call: Promise<unknown>): void { call.catch(() => undefined); }
-
-async function revealSource(open: OpenTrace, site: string, links: SourceLinks): Promise<void> {
-  const link = (await links.linksOf(open.manifest.sites, basename(open.manifest.model.path))).find(one => one.site === site);
-  if (link?.path === undefined) return;
-  const line = link.line ?? link.classRange?.start.line ?? 0, at = new vscode.Range(line, 0, line, 0);
-  await vscode.window.showTextDocument(vscode.Uri.file(link.path), { viewColumn: vscode.ViewColumn.Beside, selection: at, preserveFocus: false });
-}
 
 async function saveImage(trace: string, name: string, png: Uint8Array): Promise<void> {
   const folder = vscode.workspace.workspaceFolders?.[0]?.uri.fsPath ?? dirname(trace);

@@ -1,7 +1,7 @@
 /** Says which classes are attention, and why: by what their `forward` does, by the library modules they hold, or only by their name. */
 import type { AttentionSignal, PythonFunction, SourceDocument, TextRange, Value } from './python-module.ts';
 import { createIndex, type ClassRef, type ModuleIndex } from './module-index.ts';
-import { isAttentiveLibraryModule } from './module-tree.ts';
+import { follow, isAttentiveLibraryModule } from './module-tree.ts';
 
 export interface AttentionClass {
   readonly ref: ClassRef;
@@ -44,8 +44,21 @@ export function attentionClass(index: ModuleIndex, ref: ClassRef): AttentionClas
   if (library) return { ref, by: 'library', reason: `it extends \`${library}\``, ...inherited };
   // A configuration or a mask helper may carry the word; a module has a forward, its own or a base's that is not among the files.
   const couldRun = forward !== undefined || index.ancestry(ref).external.some(base => /Module|Layer|Attention|Attn/.test(base));
-  if (byName.test(ref.cls.name) && couldRun) return { ref, by: 'name', reason: 'by name only: what its `forward` does shows no attention', ...inherited };
+  if (byName.test(ref.cls.name) && couldRun && !wrapsAttention(index, ref)) return { ref, by: 'name', reason: 'by name only: what its `forward` does shows no attention', ...inherited };
   return undefined;
+}
+
+/** It only holds the module that computes attention, as `BertAttention` holds `self.self = BertSelfAttention(…)`. */
+function wrapsAttention(index: ModuleIndex, ref: ClassRef): boolean {
+  const names = new Set(index.ancestry(ref).own.flatMap(owner => owner.cls.attributes.map(a => a.name)));
+  return [...names].slice(0, 64).some(name => follow(index, ref, [name]).some(({ ref: part, external }) =>
+    external === undefined && part !== ref && isSeen(index, part)));
+}
+
+/** By what its `forward` does or what it holds, not by its name alone. */
+function isSeen(index: ModuleIndex, ref: ClassRef): boolean {
+  const forward = index.method(ref, 'forward');
+  return forward !== undefined && signalOf(index, ref, forward.owner, forward.fn) !== undefined;
 }
 
 /** A signal in the function, or in the functions of the same file and methods of the same object that it calls. */

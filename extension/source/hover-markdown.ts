@@ -2,7 +2,7 @@
 import { headLabel, siteLabel, type Site } from '../contract/site.ts';
 import type { HeadStats } from '../contract/trace.ts';
 import type { Hover } from './hovers.ts';
-import { code } from './link.ts';
+import { code } from './code.ts';
 import { measuredTitle, sinkThreshold, type TraceInfo } from './lenses.ts';
 
 /** VS Code cuts Markdown at 100,000 characters, in the middle of whatever stands there. */

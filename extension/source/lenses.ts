@@ -11,6 +11,9 @@ export const sinkThreshold = 0.3;
 /** What of a trace the source needs. `stale`: what changed since, as in `model.onnx changed`; undefined while it holds. */
 export type TraceInfo = Pick<Manifest, 'heads' | 'parity'> & { readonly stale?: string };
 
+/** A trace as far as this room needs it, with the links of its sites; `trace` is undefined where nothing was measured. */
+export interface TracedLinks { readonly links: readonly SiteLink[]; readonly trace?: TraceInfo }
+
 export interface Lens {
   /** First line of the class. */
   readonly range: TextRange;
@@ -18,28 +21,45 @@ export interface Lens {
   readonly className: string;
   /** Names of the sites whose numbers it shows. */
   readonly sites: readonly string[];
+  /** Position of the trace that they come from, among those given; undefined for an offer. */
+  readonly of?: number;
   readonly title: string;
   /** Why this class is taken for attention, a phrase. */
   readonly why: string;
 }
 
-/** Lenses of one file, in the order of its text. `index`, over all files, lets inherited forwards count; without it only this file is known. */
+/** Lenses of one file for one trace; `lensesOf` has several. */
 export function lensesFor(document: SourceDocument, links: readonly SiteLink[], trace?: TraceInfo, index: ModuleIndex = createIndex([document])): readonly Lens[] {
+  return lensesOf(document, [{ links, ...(trace && { trace }) }], index);
+}
+
+/**
+ * Lenses of one file, in the order of its text. `traces`: newest first, one a model; each class gets the numbers of the newest that ran it, so
+ * that models which share a file do not mix. `index`, over all files, lets inherited forwards count; without it only this file is known.
+ */
+export function lensesOf(document: SourceDocument, traces: readonly TracedLinks[], index: ModuleIndex = createIndex([document])): readonly Lens[] {
   const lenses: Lens[] = [];
   for (const ref of index.inDocument(document)) {
     const { cls } = ref;
-    const found = attentionClass(index, ref);
-    const sites = links.filter(l => l.path === document.path && l.className === cls.qualifiedName && l.classRange?.start.line === cls.headerRange.start.line).map(l => l.site);
-    if (!found && sites.length === 0) continue;
-    const shared = { range: cls.headerRange, className: cls.qualifiedName, sites, why: found?.reason ?? 'the model ran it' };
-    const measured = trace ? sites.filter(s => trace.parity[s] || trace.heads[s]) : [];
-    if (!trace || measured.length === 0) {
-      const heirs = [...new Set(links.filter(l => l.forward?.path === document.path && l.forward.className === cls.qualifiedName).map(l => l.className))];
-      lenses.push({ ...shared, kind: 'trace', title: trace && heirs.length > 0 ? `Trace Attention · its forward ran in ${heirs.join(', ')}` : 'Trace Attention' });
-    } else if (trace.stale !== undefined) lenses.push({ ...shared, sites: measured, kind: 'stale', title: `stale: ${trace.stale} · trace again` });
-    else lenses.push({ ...shared, sites: measured, kind: 'measured', title: measuredTitle(measured, trace) });
+    const why = attentionClass(index, ref)?.reason;
+    const linked = traces.map(({ links }) => links.filter(l => l.path === document.path && l.className === cls.qualifiedName && l.classRange?.start.line === cls.headerRange.start.line).map(l => l.site));
+    if (why === undefined && linked.every(sites => sites.length === 0)) continue;
+    const measured = traces.map(({ trace }, i) => trace ? linked[i].filter(s => trace.parity[s] || trace.heads[s]) : []);
+    const of = measured.findIndex(sites => sites.length > 0);
+    const shared = { range: cls.headerRange, className: cls.qualifiedName, why: why ?? 'the model ran it' };
+    lenses.push(of < 0 ? { ...shared, ...offer(document, cls.qualifiedName, traces), sites: linked.find(sites => sites.length > 0) ?? [] } : { ...shared, ...numbers(measured[of], traces[of].trace!), sites: measured[of], of });
   }
   return lenses;
+}
+
+/** What a class offers that no trace has measured. */
+function offer(document: SourceDocument, className: string, traces: readonly TracedLinks[]): Pick<Lens, 'kind' | 'title'> {
+  const heirs = [...new Set(traces.filter(t => t.trace).flatMap(({ links }) => links.filter(l => l.forward?.path === document.path && l.forward.className === className).map(l => l.className)))];
+  return { kind: 'trace', title: heirs.length > 0 ? `Trace Attention · its forward ran in ${heirs.join(', ')}` : 'Trace Attention' };
+}
+
+function numbers(sites: readonly string[], trace: TraceInfo): Pick<Lens, 'kind' | 'title'> {
+  return trace.stale === undefined ? { kind: 'measured', title: measuredTitle(sites, trace) } : { kind: 'stale', title: `stale: ${trace.stale} · trace again` };
 }
 
 /** `8 sites · 11 sink heads · parity 2e-6`. */

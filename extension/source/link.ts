@@ -1,9 +1,12 @@
 /** Ties attention sites of a model to the classes of Python that ran, and says by what evidence; where that is not certain, no class gets the numbers. */
 import type { Site, SourceLevel } from '../contract/site.ts';
+import { findLine, matchFile } from './anchor.ts';
 import { attentionClass } from './attention-classes.ts';
+import { code } from './code.ts';
 import { landingsOf, type SitePaths } from './landings.ts';
 import { createIndex, pathParts, type ClassRef, type ModuleIndex } from './module-index.ts';
 import { callsOf, follow, type Landing, type Step } from './module-tree.ts';
+import type { ModelOrigin } from './origin.ts';
 import { contains, type SourceDocument, type TextRange } from './python-module.ts';
 
 export interface Place { readonly path: string; readonly range: TextRange }
@@ -41,9 +44,12 @@ export interface SiteLink {
 /** Library modules that may be the innermost class of an exporter's hierarchy, around which the class of the user stands. */
 const libraryLeaf = /^(Softmax|Dropout|Identity|Linear|MultiheadAttention|Transformer\w*|ModuleList|ModuleDict|Sequential)$/;
 
-/** `report`: as `attnscope sites` gives it, or the part of a manifest; `documents`: the parsed files of the workspace. One link per site, in their order. */
-export function linkSites(report: { readonly sites: readonly Site[]; readonly modelFile: string }, documents: readonly SourceDocument[], index: ModuleIndex = createIndex(documents)): readonly SiteLink[] {
-  const paths = landingsOf(index, report.sites);
+/**
+ * `report`: as `attnscope sites` gives it, or the part of a manifest; `origin`: what is known of the model besides its graph;
+ * `documents`: the parsed files of the workspace and of its environment. One link per site, in their order.
+ */
+export function linkSites(report: { readonly sites: readonly Site[]; readonly modelFile: string; readonly origin?: ModelOrigin }, documents: readonly SourceDocument[], index: ModuleIndex = createIndex(documents)): readonly SiteLink[] {
+  const paths = landingsOf(index, report.sites, report.origin);
   return report.sites.map((site, i) => linkOf(index, documents, site, paths[i], report.modelFile));
 }
 
@@ -66,34 +72,37 @@ function linkOf(index: ModuleIndex, documents: readonly SourceDocument[], site: 
 
 /** Level 1: file and line of the exporter, as long as the class that stands there now can be the one that ran. */
 function byStackTrace(index: ModuleIndex, documents: readonly SourceDocument[], site: Site, { landings }: SitePaths): Verdict | undefined {
-  const { file, line } = site.source;
+  const { file, line, text } = site.source;
   if (file === null || line === null) return undefined;
-  const { found, depth } = matchFile(documents, file);
+  const { found, depth, cell } = matchFile(documents, file);
   if (found.length === 0) return undefined;
-  const at = { line: line - 1, column: 0 };
   const name = plainName(site.source.class);
   const known = name !== undefined && (index.named(name).length > 0 || !libraryLeaf.test(name));
   const inFile = (ref: ClassRef): boolean => index.ancestry(ref).own.some(a => found.includes(a.document));
-  const here = found.map(d => innermost(index, d, at)).filter(c => c !== undefined);
-  const holds = (ref: ClassRef): boolean => here.some(c => index.ancestry(ref).own.includes(c));
   const reached = distinctRefs(landings);
+  const anchors = found.map(document => ({ document, at: findLine(document, line - 1, text) })).filter(({ at }) => at !== undefined);
+  const here = anchors.map(({ document, at }) => innermost(index, document, at!.line)).filter(c => c !== undefined);
+  const holds = (ref: ClassRef): boolean => here.some(c => index.ancestry(ref).own.includes(c));
 
   let candidates = (known ? index.named(name) : reached).filter(inFile);
   if (!known && candidates.length === 0) candidates = here.filter(c => attentionClass(index, c) && !isInherited(index, c));
   const anchored = candidates.filter(holds);
-  const ref = only(anchored, reached) ?? only(candidates, reached);
-  const evidence = depth > 1 ? '' : ' (found by its file name)';
+  // Of a cell the exporter knows neither the notebook nor the place in it: only its text says where it is.
+  const ref = only(anchored, reached) ?? (cell ? undefined : only(candidates, reached));
+  const where = cell ? 'a notebook cell' : `${code(pathParts(file).at(-1) ?? file)}${depth > 1 ? '' : ' (found by its file name)'}`;
   if (!ref) return candidates.length > 1 ? { how: ambiguous(`the exporter's ${code(file)}, line ${line}`, candidates) } : undefined;
-  const where = `${code(pathParts(file).at(-1) ?? file)}${evidence}`;
-  if (anchored.includes(ref)) return { ref, line: line - 1, how: `The exporter wrote that it ran in ${where}, line ${line}.` };
-  return { ref, how: `The exporter wrote that it ran in ${where}, line ${line}; the text has changed since, and ${code(ref.cls.qualifiedName)} was found by its name.` };
+  const place = `The exporter wrote that it ran in ${where}, line ${line}`;
+  if (!anchored.includes(ref)) return { ref, how: `${place}; the text has changed since, and ${code(ref.cls.qualifiedName)} was found by its name.` };
+  const anchor = anchors.find(({ document, at }) => { const inside = innermost(index, document, at!.line); return inside && index.ancestry(ref).own.includes(inside); })!;
+  const moved = !cell && anchor.at!.line !== line - 1;
+  return { ref, line: anchor.at!.line, how: moved ? `${place}; the same text stands in line ${anchor.at!.line + 1} now.` : cell ? `${place}; the same text stands in ${code(pathParts(anchor.document.path).at(-1) ?? '')}.` : `${place}.` };
 }
 
 /** Level 2: the class name that the exporter wrote. A file that is known and not here, or a model that leads elsewhere, speaks against it. */
 function byClass(index: ModuleIndex, documents: readonly SourceDocument[], site: Site, { landings, otherwise }: SitePaths): Verdict | undefined {
-  const written = site.source.class;
-  const name = plainName(written);
-  if (written === null || name === undefined) return undefined;
+  const name = plainName(site.source.class);
+  if (name === undefined) return undefined;
+  const written = site.source.classModule === undefined || site.source.class!.includes('.') ? site.source.class! : `${site.source.classModule}.${name}`;
   const named = index.named(name);
   if (named.length === 0) return libraryLeaf.test(name) ? undefined : { how: `It ran in class ${code(name)}, which is in none of the open folder's files.` };
   const reached = distinctRefs(landings);
@@ -103,7 +112,8 @@ function byClass(index: ModuleIndex, documents: readonly SourceDocument[], site:
   const candidates = (reachable.length > 0 ? reachable : named).filter(ref => module.length === 0 || module[0] === '__main__' || inModule(ref, module));
   if (candidates.length > 1) return { how: ambiguous(`class ${code(name)}`, candidates) };
   if (candidates.length === 0) return { how: `It ran in ${code(written)}; the class of that name here is in another module.` };
-  if (site.source.file !== null && matchFile(documents, site.source.file).found.length === 0) {
+  const file = site.source.file === null ? undefined : matchFile(documents, site.source.file);
+  if (site.source.file !== null && file?.found.length === 0) {
     return { how: `It ran in ${code(site.source.file)}, which is not in the open folder; the class ${code(name)} here is another one as far as can be told.` };
   }
   if (otherwise) return { how: `The model's modules lead to ${code(otherwise)}, not to the class ${code(name)} that is here.` };
@@ -111,19 +121,20 @@ function byClass(index: ModuleIndex, documents: readonly SourceDocument[], site:
 }
 
 /** Levels 3 and 4: the module path, walked through the classes. */
-function byPath(index: ModuleIndex, site: Site, { landings, path }: SitePaths): Verdict | undefined {
+function byPath(index: ModuleIndex, site: Site, { landings, path, because, unproven }: SitePaths): Verdict | undefined {
   const name = plainName(site.source.class);
   // A class that was named and is not here was refused before.
   if (name !== undefined && !libraryLeaf.test(name) && !distinctRefs(landings).some(r => r.cls.name === name)) return undefined;
   const refs = ofKind(site, distinctRefs(landings));
   if (path === undefined) return undefined;
   const text = code(path.join('.'));
+  if (refs.length === 0 && unproven) return { how: `The module path ${code(unproven.path.join('.'))} fits ${code(unproven.ref.cls.qualifiedName)} in ${code(shortPath(unproven.ref))}, as it does many installed models; nothing says that it is this one. A trace started from its lens, or a config.json beside the model, would.` };
   if (refs.length === 0) return { how: `No class in the open folder has the module path ${text}.` };
   if (refs.length > 1) return { how: ambiguous(`the module path ${text}`, refs) };
   const landing = landings.find(l => l.ref === refs[0])!;
   const from = site.source.level === 'initializer' ? `The weights of this site are called ${code(site.source.module ?? path.join('.'))}` : `The node ${code(site.node)} belongs to module ${text}`;
-  const roots = [...new Set(landings.map(l => l.root.cls.qualifiedName))];
-  return { ref: landing.ref, how: `${from}: walked from class ${code(roots[0])}.` };
+  const root = stepsOf(landings.filter(l => l.ref === landing.ref))[0]?.holder ?? landing.root;
+  return { ref: landing.ref, how: `${from}: walked from class ${code(root.cls.qualifiedName)}${because === undefined ? '' : `, ${because}`}.` };
 }
 
 function linked(index: ModuleIndex, site: Site, level: SourceLevel, ref: ClassRef, verdict: Verdict, landings: readonly Landing[]): SiteLink {
@@ -144,9 +155,16 @@ function linked(index: ModuleIndex, site: Site, level: SourceLevel, ref: ClassRe
   };
 }
 
-/** Roots that are wrapped by others lead to the same assignments: the longest way has them all. */
+/**
+ * Roots that are wrapped by others lead to the same assignments: the longest way has them all. Of several models that all hold the
+ * part that ran, none is said to have run: only what their ways have in common stays.
+ */
 function stepsOf(landings: readonly Landing[]): readonly Step[] {
-  return landings.reduce((a, b) => (b.steps.length > a.steps.length ? b : a)).steps;
+  const most = Math.max(...landings.map(l => l.steps.length));
+  const [first, ...others] = landings.filter(l => l.steps.length === most).map(l => l.steps);
+  let common = 0;
+  while (common < most && others.every(steps => steps[most - 1 - common].owner === first[most - 1 - common].owner && steps[most - 1 - common].name === first[most - 1 - common].name)) common++;
+  return first.slice(most - common);
 }
 
 /** When no path leads to the class: the one attribute of its own file that is built from it, if there is just one. */
@@ -169,22 +187,8 @@ function linkStep(index: ModuleIndex, step: Step): LinkStep {
   };
 }
 
-/** Files with the longest common end of path. `depth`: how many components agree; 1 is the file name alone. */
-function matchFile(documents: readonly SourceDocument[], file: string): { readonly found: readonly SourceDocument[]; readonly depth: number } {
-  const wanted = pathParts(file).reverse();
-  let depth = 0;
-  let found: SourceDocument[] = [];
-  for (const document of documents) {
-    const parts = pathParts(document.path).reverse();
-    let n = 0;
-    while (n < wanted.length && n < parts.length && wanted[n] === parts[n]) n++;
-    if (n > depth) { depth = n; found = [document]; } else if (n === depth && n > 0) found.push(document);
-  }
-  return { found, depth };
-}
-
-function innermost(index: ModuleIndex, document: SourceDocument, at: { readonly line: number; readonly column: number }): ClassRef | undefined {
-  return index.inDocument(document).findLast(({ cls }) => contains({ start: { line: cls.range.start.line, column: 0 }, end: cls.range.end }, at));
+function innermost(index: ModuleIndex, document: SourceDocument, line: number): ClassRef | undefined {
+  return index.inDocument(document).findLast(({ cls }) => contains({ start: { line: cls.range.start.line, column: 0 }, end: cls.range.end }, { line, column: 0 }));
 }
 
 /** Another class of the files takes its `forward` from this one, so that either may have run. */
@@ -212,14 +216,10 @@ function ofKind(site: Site, refs: readonly ClassRef[]): readonly ClassRef[] {
 function distinctRefs(landings: readonly Landing[]): readonly ClassRef[] { return [...new Set(landings.map(l => l.ref))]; }
 
 function ambiguous(what: string, refs: readonly ClassRef[]): string {
-  const several = refs.slice(0, 4).map(r => `${code(r.cls.qualifiedName)} in ${code(pathParts(r.document.path).slice(-2).join('/'))}`).join(', ');
+  const several = refs.slice(0, 4).map(r => `${code(r.cls.qualifiedName)} in ${code(shortPath(r))}`).join(', ');
   return `Several classes fit ${what}: ${several}${refs.length > 4 ? ', …' : ''}. None of them is given the numbers.`;
 }
 
-function plainName(written: string | null): string | undefined { return written?.split('.').at(-1) || undefined; }
+function shortPath(ref: ClassRef): string { return pathParts(ref.document.path).slice(-2).join('/'); }
 
-/** A name from a model or a file, inert in Markdown: no backtick or line break survives in it. */
-export function code(name: string): string {
-  const plain = name.replace(/[`\p{Cc}\u2028\u2029]/gu, '\u2019');
-  return `\`${plain.length > 160 ? `${plain.slice(0, 159)}…` : plain}\``;
-}
+function plainName(written: string | null): string | undefined { return written?.split('.').at(-1) || undefined; }

@@ -78,8 +78,17 @@ export interface PythonModule {
   readonly names: readonly (readonly [string, Value])[];
 }
 
-/** A parsed file with the path that the host knows it by. */
-export interface SourceDocument { readonly path: string; readonly module: PythonModule }
+/** A parsed file with the path that the host knows it by; the cells of a notebook are one file, in their order. */
+export interface SourceDocument {
+  readonly path: string;
+  readonly module: PythonModule;
+  /** What was parsed: a line that the exporter wrote down is found again by its text. */
+  readonly text?: string;
+  /** Of a notebook: the 0-based line at which each cell starts. */
+  readonly cells?: readonly number[];
+  /** It belongs to a package of a Python environment: that a module path fits there is not enough, since many models share it. */
+  readonly installed?: boolean;
+}
 
 export function contains(range: TextRange, at: TextPosition): boolean {
   return !before(at, range.start) && !before(range.end, at);

@@ -1,7 +1,7 @@
 /** The syntax tree as plain objects (named nodes only), and small questions asked of it everywhere. */
 import type { TextPosition, TextRange } from './python-module.ts';
 
-/** `start`, `end`: half-open range of UTF-16 code units of the text. Types are tree-sitter-python's. */
+/** `start`, `end`: half-open range of UTF-16 code units of the text. Types are those of tree-sitter's Python grammar. */
 export interface Syntax { readonly type: string; readonly start: number; readonly end: number; readonly children: readonly Syntax[] }
 
 /** A text with its line starts. */

@@ -18,7 +18,7 @@ const allowed = [
   /^media\/walkthrough\/[\w-]+\.(md|png|svg)$/,
   /^media\/demo\/([\w-]+\.(py|md)|storyteller\/[\w.-]+)$/,
 ];
-const needed = ['package.json', 'dist/host.js', 'dist/runner.js', 'dist/analysis.js', 'dist/attnscope.js', 'dist/webview.js', 'dist/web-tree-sitter.wasm', 'dist/tree-sitter-python.wasm',
+const needed = ['package.json', 'dist/host.js', 'dist/runner.js', 'dist/analysis.js', 'dist/attnscope.js', 'dist/webview.js',
   'dist/node/bin/node', 'dist/node_modules/onnxruntime-node/bin/napi-v6/linux/x64/libonnxruntime.so.1', 'dist/node_modules/webgpu/dist/linux-x64/dawn.node', 'media/demo/model.py', 'media/demo/storyteller/tokenizer.json'];
 
 /** The cases, for a VSIX file and the folder that VS Code unpacked it to (outside of the checkout, so that nothing of the checkout can stand in). */

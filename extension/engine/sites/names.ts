@@ -13,9 +13,10 @@ export function sourceOf(node: Node, neighbours: readonly Node[], weights: reado
     const scopes = pythonList(candidate.metadata.get(key('name_scopes')) ?? ''), classes = pythonList(candidate.metadata.get(key('class_hierarchy')) ?? '');
     if (scopes.length < 2) continue;
     const module = scopes[scopes.length - 2], frame = innermostForward(candidate.metadata.get(key('stack_trace')) ?? '');
-    const className = classes.length === scopes.length ? classes[classes.length - 2].split('.').pop() ?? null : null;
-    if (frame) return { module, class: className, file: frame.file, line: frame.line, level: 'stack-trace' };
-    return { module, class: className, file: null, line: null, level: 'class-hierarchy' };
+    const written = classes.length === scopes.length ? classes[classes.length - 2].split('.') : [], className = written.pop() ?? null;
+    const more = { ...(frame?.text && { text: frame.text }), ...(written.length > 0 && { classModule: written.join('.') }) };
+    if (frame) return { module, class: className, file: frame.file, line: frame.line, ...more, level: 'stack-trace' };
+    return { module, class: className, file: null, line: null, ...more, level: 'class-hierarchy' };
   }
   const nothing = { class: null, file: null, line: null };
   const path = modulePath(node.name);
@@ -37,10 +38,9 @@ function pythonList(text: string): string[] {
 }
 
 /** The last frame that is in a `forward`: exporters write the outermost first, and inside it only helpers follow. */
-function innermostForward(trace: string): { readonly file: string; readonly line: number } | undefined {
-  const frames = [...trace.matchAll(/File "([^"\n]+)", line (\d+), in (\w+)/g)].map(([, file, line, where]) => ({ file, line: Number(line), where }));
-  const frame = frames.findLast(each => each.where === 'forward') ?? frames[frames.length - 1];
-  return frame && { file: frame.file, line: frame.line };
+function innermostForward(trace: string): { readonly file: string; readonly line: number; readonly text: string } | undefined {
+  const frames = [...trace.matchAll(/File "([^"\n]+)", line (\d+), in (\w+)(?:\n(?![ \t]*File ")[ \t]*([^\n]{1,400}))?/g)].map(([, file, line, where, text]) => ({ file, line: Number(line), where, text: text?.trim() ?? '' }));
+  return frames.findLast(each => each.where === 'forward') ?? frames[frames.length - 1];
 }
 
 /** What naming needs to know of a site. */

@@ -20,7 +20,7 @@ const site = v.object({
   scale: v.nullable(number), softcap: v.nullable(number), sinkLogit: v.boolean(), operator: name, node: text,
   capture: v.picklist(['graph', 'recomputed', 'softmax-only']),
   taps: v.object({ q: v.nullable(text), k: v.nullable(text), v: v.nullable(text), probs: v.nullable(text), out: v.nullable(text) }),
-  source: v.object({ module: v.nullable(text), class: v.nullable(text), file: v.nullable(text), line: v.nullable(index), level: v.picklist(['stack-trace', 'class-hierarchy', 'node-path', 'initializer', 'none']) }),
+  source: v.object({ module: v.nullable(text), class: v.nullable(text), file: v.nullable(text), line: v.nullable(index), text: v.optional(text), classModule: v.optional(text), level: v.picklist(['stack-trace', 'class-hierarchy', 'node-path', 'initializer', 'none']) }),
 });
 const head = v.object({
   batch: index, head: index, sink: number, sinkKey: whole, patternEntropy: number, prevTokenScore: number, selfAttentionScore: number, inductionScore: number,

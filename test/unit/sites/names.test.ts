@@ -36,7 +36,7 @@ describe('sources', () => {
   }));
   it('reads the innermost forward of a stack trace', () => {
     const trace = 'File "/home/me/train.py", line 9, in forward\n    y = self.layer(x)\nFile "C:\\code\\model.py", line 41, in forward\n    p = helper(q, k)\nFile "C:\\code\\model.py", line 7, in helper\n    return softmax(q @ k)';
-    expect(sourceOf(node({ metadata: metadata({ 'pkg.torch.onnx.stack_trace': trace }) }), [], [])).toEqual({ module: 'model.layers.0.attn', class: 'Attention', file: 'C:\\code\\model.py', line: 41, level: 'stack-trace' });
+    expect(sourceOf(node({ metadata: metadata({ 'pkg.torch.onnx.stack_trace': trace }) }), [], [])).toEqual({ module: 'model.layers.0.attn', class: 'Attention', file: 'C:\\code\\model.py', line: 41, text: 'p = helper(q, k)', classModule: 'my.nets', level: 'stack-trace' });
   });
   it('is content with classes, then with paths, then with weights, and says so', () => {
     expect(sourceOf(node({ metadata: metadata({}) }), [], [])).toMatchObject({ module: 'model.layers.0.attn', class: 'Attention', level: 'class-hierarchy' });

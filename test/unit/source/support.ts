@@ -1,23 +1,15 @@
 /** Shared by the source tests: the parser, the Python fixtures as documents, and sites as an exporter would describe them. */
 import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import type { Site, SiteSource } from '../../../extension/contract/site.ts';
-import { createPythonParser, type PythonParser } from '../../../extension/source/python-parser.ts';
+import { parsePython } from '../../../extension/source/python-parser.ts';
 import type { PythonClass, SourceDocument, TextRange } from '../../../extension/source/python-module.ts';
-
-export const wasmFiles = (() => {
-  const require = createRequire(import.meta.url);
-  return { runtimeWasm: require.resolve('web-tree-sitter/web-tree-sitter.wasm'), grammarWasm: require.resolve('tree-sitter-python/tree-sitter-python.wasm') };
-})();
-let shared: Promise<PythonParser> | undefined;
-export function parser(): Promise<PythonParser> { return shared ??= createPythonParser(wasmFiles); }
 
 export function fixtureText(name: string): string { return readFileSync(join(import.meta.dirname, 'fixtures', name), 'utf8'); }
 export const demoFile = join(import.meta.dirname, '../../../media/demo/model.py');
 
 /** `at`: the path under which the host would know the file. */
-export async function document(text: string, at: string): Promise<SourceDocument> { return { path: at, module: (await parser()).parse(text) }; }
+export async function document(text: string, at: string): Promise<SourceDocument> { return { path: at, text, module: parsePython(text) }; }
 export async function fixture(name: string): Promise<SourceDocument> { return document(fixtureText(name), `/home/me/project/${name}`); }
 
 export function classOf(documents: SourceDocument | readonly SourceDocument[], name: string): PythonClass {
