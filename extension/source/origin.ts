@@ -23,7 +23,7 @@ export interface Standing {
 /** How much speaks for a walk from `root` that ends in `ref`, apart from the path itself. */
 export function standing(root: ClassRef, ref: ClassRef, origin: ModelOrigin | undefined): Standing {
   const from = origin?.startedFrom;
-  if (from && from.path === ref.document.path && from.className === ref.cls.qualifiedName) return { rank: 3, ...(ref.document.installed && { because: 'whose lens this trace was started from' }) };
+  if (from && from.path === ref.document.path && from.className === ref.cls.qualifiedName) return { rank: 3, ...(ref.document.installed && { because: 'to the class whose lens started this trace' }) };
   const named = origin?.architectures?.includes(root.cls.name) ?? false;
   if (!root.document.installed) return { rank: named ? 2 : 1 };
   if (named) return { rank: 1, because: 'which config.json beside the model names' };

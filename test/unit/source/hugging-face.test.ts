@@ -84,7 +84,7 @@ describe('what holds them apart', () => {
     const origin: ModelOrigin = { startedFrom: { path: fileOf('llama'), className: 'LlamaAttention' } };
     const links = linkSites({ sites, modelFile: 'llama.onnx', origin }, both);
     expect(brief(links)).toEqual(['node-path LlamaAttention', 'node-path LlamaAttention']);
-    expect(links[0].how).toMatch(/walked from class `\w+`, whose lens this trace was started from\.$/);
+    expect(links[0].how).toMatch(/walked from class `\w+`, to the class whose lens started this trace\.$/);
     // A class that the path does not lead to is not made to fit.
     expect(brief(linkSites({ sites, modelFile: 'llama.onnx', origin: { startedFrom: { path: fileOf('llama'), className: 'LlamaMLP' } } }, both))).toEqual(['none -', 'none -']);
   });
