@@ -3,10 +3,13 @@ import { closeSync, mkdirSync, openSync, writeFileSync, writeSync } from 'node:f
 import { join } from 'node:path';
 import { buildModel, type ExternalTensor } from '../../extension/engine/onnx/build.ts';
 import { tensorOf } from '../../extension/engine/onnx/encode.ts';
+import { toHalf } from '../../extension/engine/maths/half.ts';
 import { dataType, type NewNode, type NewTensor } from '../../extension/engine/onnx/model.ts';
 
 export interface DecoderSize {
   readonly layers: number; readonly heads: number; readonly width: number; readonly vocabulary: number; readonly positions: number;
+  /** Weights, and everything that is computed from them, as float16. */
+  readonly half?: boolean;
 }
 
 /** The bench model of the issues: 12 layers, 12 heads, 768 wide. */
@@ -24,25 +27,26 @@ function noise(count: number, std: number, seed: number): Float32Array {
 /** Writes `model.onnx` and `weights.bin` into `folder`; inputs `input_ids`, `attention_mask` [batch, sequence] int64; output `logits`. Returns the model's path. */
 export function generateDecoder(folder: string, size: DecoderSize): string {
   mkdirSync(folder, { recursive: true });
-  const { layers, heads, width, vocabulary, positions } = size, dim = width / heads;
+  const { layers, heads, width, vocabulary, positions, half: halves = false } = size, dim = width / heads, type = halves ? dataType.float16 : dataType.float;
   const weights = openSync(join(folder, 'weights.bin'), 'w');
   let at = 0;
   const external: ExternalTensor[] = [], inline: NewTensor[] = [], nodes: NewNode[] = [];
   const weight = (name: string, dims: readonly number[], std: number): string => {
-    const data = noise(dims.reduce((a, b) => a * b, 1), std, external.length + 1);
+    const values = noise(dims.reduce((a, b) => a * b, 1), std, external.length + 1), data = halves ? toHalf(values) : values;
     writeSync(weights, new Uint8Array(data.buffer));
-    external.push({ name, type: dataType.float, dims, location: 'weights.bin', offset: at, length: data.byteLength });
+    external.push({ name, type, dims, location: 'weights.bin', offset: at, length: data.byteLength });
     at += data.byteLength;
     return name;
   };
+  const floats = (name: string, dims: readonly number[], values: readonly number[]): NewTensor => (halves ? { name, type, dims, data: new Uint8Array(toHalf(Float32Array.from(values)).buffer) } : tensorOf(name, dims, values));
   const ints = (name: string, values: readonly number[], scalar = false): string => { inline.push(tensorOf(name, scalar ? [] : [values.length], values, dataType.int64)); return name; };
-  const number = (name: string, value: number): string => { inline.push(tensorOf(name, [], [value])); return name; };
+  const number = (name: string, value: number): string => { inline.push(floats(name, [], [value])); return name; };
   const node = (op: string, name: string, inputs: readonly string[], attributes?: NewNode['attributes'], outputs: readonly string[] = [`${name}_output_0`]): string => {
     nodes.push({ op, name, inputs, outputs, attributes });
     return outputs[0];
   };
-  inline.push(tensorOf('one_width', [width], Array<number>(width).fill(1)), tensorOf('zero_width', [width], Array<number>(width).fill(0)));
-  const zero = number('zero', 0), lowest = number('lowest', -3.4028234663852886e38), scale = number('scale', 1 / Math.sqrt(dim)), half = number('half', 0.5), one = number('one', 1), root = number('sqrt2', Math.SQRT2);
+  inline.push(floats('one_width', [width], Array<number>(width).fill(1)), floats('zero_width', [width], Array<number>(width).fill(0)));
+  const zero = number('zero', 0), lowest = number('lowest', halves ? -65_504 : -3.4028234663852886e38), scale = number('scale', 1 / Math.sqrt(dim)), half = number('half', 0.5), one = number('one', 1), root = number('sqrt2', Math.SQRT2);
   const i0 = ints('i0', [0], true), i1 = ints('i1', [1], true), heads4 = ints('heads4', [0, 0, heads, dim]), merged = ints('merged', [0, 0, width]), axis0 = ints('axis0', [0]), axis1 = ints('axis1', [1]), axes12 = ints('axes12', [1, 2]);
 
   const shape = node('Shape', '/Shape', ['input_ids']), length = node('Gather', '/Gather_len', [shape, i1], { axis: 0 });
@@ -68,6 +72,6 @@ export function generateDecoder(folder: string, size: DecoderSize): string {
   node('MatMul', '/lm_head/MatMul', [node('LayerNormalization', '/ln_f/LayerNormalization', [x, 'one_width', 'zero_width']), weight('lm_head.weight', [width, vocabulary], 0.05)], undefined, ['logits']);
   closeSync(weights);
   const ids = { type: dataType.int64, dims: ['batch', 'sequence'] };
-  writeFileSync(join(folder, 'model.onnx'), buildModel({ nodes, initializers: [...inline, ...external], inputs: [{ name: 'input_ids', ...ids }, { name: 'attention_mask', ...ids }], outputs: [{ name: 'logits', type: dataType.float, dims: ['batch', 'sequence', vocabulary] }] }));
+  writeFileSync(join(folder, 'model.onnx'), buildModel({ nodes, initializers: [...inline, ...external], inputs: [{ name: 'input_ids', ...ids }, { name: 'attention_mask', ...ids }], outputs: [{ name: 'logits', type, dims: ['batch', 'sequence', vocabulary] }] }));
   return join(folder, 'model.onnx');
 }

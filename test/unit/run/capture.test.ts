@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import type { TraceRequest } from '../../../extension/contract/api.ts';
 import { UserError } from '../../../extension/contract/errors.ts';
+import { completeCapture } from '../../../extension/engine/analysis/complete.ts';
 import { buildModel } from '../../../extension/engine/onnx/build.ts';
 import { dataType } from '../../../extension/engine/onnx/model.ts';
 import { viewGraph } from '../../../extension/engine/onnx/graph-view.ts';
@@ -37,6 +38,16 @@ async function refused(promise: Promise<unknown>): Promise<string> {
   expect(left()).toEqual([]);
   return (error as UserError).sentence;
 }
+
+describe('a model in float16', () => {
+  it('is traced, and what is stored rebuilds what it computed', async () => {
+    const half = generateDecoder(join(folder, 'half'), { layers: 2, heads: 2, width: 64, vocabulary: 256, positions: 128, half: true }), traced = join(folder, 'half.attntrace');
+    await capture({ model: half, prompt: { kind: 'ids', ids: Array.from({ length: 70 }, (_, i) => i * 7 % 256) }, out: traced }, { progress: () => undefined });
+    const { manifest } = await completeCapture({ out: traced });
+    expect(Object.values(manifest.parity).map(({ ok, of, rows }) => ({ ok, of, rows }))).toEqual([{ ok: true, of: 'pattern', rows: 64 }, { ok: true, of: 'pattern', rows: 64 }]);
+    expect(manifest.next[0]).toHaveLength(5);
+  });
+});
 
 describe('the session of the last trace', () => {
   const bytesOf = (): Buffer => { const { part, tensors } = readIndex(out), q = Object.entries(tensors).find(([name]) => name.endsWith('hook_q'))![1]; return readFileSync(part).subarray(q.offset, q.offset + q.length); };
