@@ -22,7 +22,8 @@ export interface Progress {
 }
 
 export type Prompt =
-  | { readonly kind: 'text'; readonly text: string }
+  /** `pair`: the second segment, joined to the first by the tokenizer's template. */
+  | { readonly kind: 'text'; readonly text: string; readonly pair?: string }
   | { readonly kind: 'ids'; readonly ids: readonly number[] }
   /** A safetensors file whose tensors are named as the graph's inputs, optionally with the prefix `in.`. */
   | { readonly kind: 'tensors'; readonly file: string };

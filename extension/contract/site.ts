@@ -79,6 +79,8 @@ export interface ModelInfo {
 export interface SitesReport {
   readonly formatVersion: 1;
   readonly model: ModelInfo;
+  /** Names of the inputs that are fed. */
+  readonly inputs: readonly string[];
   readonly sites: readonly Site[];
   readonly refused: readonly RefusedSite[];
   /** When there are no sites: a sentence that says what was looked at. */

@@ -10,13 +10,19 @@ export interface TensorEntry { readonly dtype: Dtype; readonly shape: readonly n
 export interface TraceInput {
   /** Undefined when ids or tensors were given. */
   readonly text?: string;
+  /** The second segment, where the prompt was two texts. */
+  readonly pair?: string;
   readonly ids: readonly (readonly number[])[];
   /** Token strings as a person reads them (byte-level pieces decoded); `#id` without a tokenizer. */
   readonly tokens: readonly (readonly string[])[];
-  /** [start, end) in UTF-16 code units of `text`, or null for tokens that stand for no text. Empty without text. */
+  /** [start, end) in UTF-16 code units of `text` (of `pair` where `segments` says 1), or null for tokens that stand for no text. Empty without text. */
   readonly spans: readonly (readonly (readonly [number, number] | null)[])[];
   /** 1 for a real token, 0 for padding; per sample. */
   readonly real: readonly (readonly number[])[];
+  /** Where the prompt was two texts: 0 for tokens of the first, 1 for those of the second; the template's tokens belong to the text before them. Per sample. */
+  readonly segments?: readonly (readonly number[])[];
+  /** Ids, as the files beside the model have them, of the token that starts every text and of the one that stands for what the vocabulary lacks. */
+  readonly special?: { readonly start?: number; readonly unknown?: number };
 }
 
 /**
@@ -69,6 +75,8 @@ export interface Manifest {
   readonly emptyRows: Readonly<Record<string, number>>;
   /** Five most likely next tokens per sample; empty without logits. */
   readonly next: readonly (readonly NextToken[])[];
+  /** What config.json beside the model says of its attention, as far as a graph may have lost it. */
+  readonly expected?: { readonly softcap?: number };
   /** Inputs that the user did not give: name → how each was filled, a phrase. */
   readonly filledInputs: Readonly<Record<string, string>>;
   readonly device: string;
@@ -76,6 +84,8 @@ export interface Manifest {
   readonly timesMs: Readonly<Record<string, number>>;
   /** Per site, per batch, per head. */
   readonly heads: Readonly<Record<string, readonly HeadStats[]>>;
+  /** Undefined in traces of older versions. */
+  readonly health?: Health;
   readonly verdicts: readonly Verdict[];
 }
 
@@ -95,9 +105,44 @@ export interface HeadStats {
   readonly qkDistanceVariance: number;
   /** Mean over queries of the row's largest probability. */
   readonly maxProb: number;
+  /** Share of the queries that see at least two keys and give one of them over 0.999. */
+  readonly saturation: number;
   /** Mean over queries of the probability on the first real key. */
   readonly firstTokenShare: number;
 }
+
+/** Whether the numbers themselves can be trusted, and how near they are to where they no longer could. */
+export interface Health {
+  readonly sites: Readonly<Record<string, SiteHealth>>;
+  /** Of the logits that next tokens are read from: index [batch, id]. */
+  readonly logits?: NotFinite;
+}
+
+export interface SiteHealth {
+  /** Undefined without q and k. */
+  readonly product?: LargestProduct;
+  /** Of hook_q, hook_k, hook_v and the statistics of rows, in this order; empty when all is well. */
+  readonly notFinite: readonly NotFinite[];
+  /** The head that gives most of its attention to padding; undefined where nothing is padded or keys are no tokens. */
+  readonly padding?: { readonly batch: number; readonly head: number; /** Mean over its real queries. */ readonly share: number };
+  /** In the order of `heads`: length of the sink key's value over the mean length of the other real keys' values; −1 where there is none. */
+  readonly sinkValues: readonly number[];
+}
+
+/** The largest |q·k| before scale, softcap and mask, over every query and key: kernels compute hidden pairs too. */
+export interface LargestProduct {
+  readonly value: number;
+  /** False: `value` is what |q·k| cannot exceed (by Cauchy and Schwarz, from the lengths of q and k). */
+  readonly exact: boolean;
+  readonly batch: number;
+  readonly head: number;
+  /** Where it is exact. */
+  readonly query?: number;
+  readonly key?: number;
+}
+
+/** The first number of a tensor that is none, and how many there are. */
+export interface NotFinite { readonly tensor: string; readonly index: readonly number[]; readonly value: 'NaN' | 'Infinity' | '-Infinity'; readonly count: number }
 
 /** A sentence a metric lets us say, with what it stands on. */
 export interface Verdict {

@@ -5,7 +5,7 @@ import * as vscode from 'vscode';
 import type { Prompt } from '../contract/api.ts';
 import { bytesText } from './bytes-text.ts';
 import { byNearness, hasTokenizer } from './model-files.ts';
-import { readPrompt, shorten } from './prompts.ts';
+import { pairSeparator, readPrompt, shorten } from './prompts.ts';
 
 const mostModels = 500;
 /** Something is found, given, and asked for: one Enter traces sinks, copying and an induction pattern, in the demo and in most language models. */
@@ -31,9 +31,10 @@ export async function askModel(near: string | undefined, options: { readonly alw
   return chosen?.[0]?.fsPath;
 }
 
-/** A text, or token ids where there is no tokenizer. `history` holds earlier prompts as they were typed. Undefined: the user closed the box. */
-export function askPrompt(model: string, history: readonly string[]): Promise<Prompt | undefined> {
+/** A text, two where the model takes two (the box says so as soon as that is known), or token ids where there is no tokenizer. `history` holds earlier prompts as they were typed. Undefined: the user closed the box. */
+export function askPrompt(model: string, history: readonly string[], takesPair: Promise<boolean>): Promise<Prompt | undefined> {
   const tokenizer = hasTokenizer(model);
+  let pair = false;
   const fitting = history.filter(typed => 'prompt' in readPrompt(typed, tokenizer));
   const pick = vscode.window.createQuickPick<vscode.QuickPickItem & { readonly typed: string }>();
   pick.title = `Trace Attention: prompt for ${basename(model)}`;
@@ -41,17 +42,23 @@ export function askPrompt(model: string, history: readonly string[]): Promise<Pr
   pick.ignoreFocusOut = true;
   pick.value = fitting[0] ?? (tokenizer ? firstText : '');
   const update = (): void => {
-    const read = readPrompt(pick.value, tokenizer);
+    const read = readPrompt(pick.value, tokenizer, pair);
     const first = 'problem' in read ? { label: `$(info) ${read.problem}`, typed: pick.value, alwaysShow: true }
       : { label: `$(play) ${oneLine(pick.value)}`, description: 'trace this', typed: pick.value, alwaysShow: true };
     pick.items = [first, ...fitting.filter(typed => typed !== pick.value).map(typed => ({ label: `$(history) ${oneLine(typed)}`, typed, alwaysShow: true }))];
     pick.activeItems = [pick.items[0]];
   };
   update();
+  void takesPair.then(takes => {
+    if (!takes || !tokenizer) return;
+    pair = true;
+    pick.placeholder = `The text that the model should read; two texts as A${pairSeparator}B`;
+    update();
+  });
   return new Promise(resolve => {
     pick.onDidChangeValue(update);
     pick.onDidAccept(() => {
-      const read = readPrompt(pick.selectedItems[0]?.typed ?? pick.value, tokenizer);
+      const read = readPrompt(pick.selectedItems[0]?.typed ?? pick.value, tokenizer, pair);
       if ('problem' in read) return;
       resolve(read.prompt);
       pick.hide();

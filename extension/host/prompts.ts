@@ -6,12 +6,17 @@ import type { TraceInput } from '../contract/trace.ts';
 export const longestPrompt = 1_000_000;
 const mostIds = 131_072;
 
+/** Between the two texts of a prompt, where a model takes two. */
+export const pairSeparator = ' ||| ';
+
 /**
- * Text with a tokenizer; ids such as `1, 2, 3` without one.
+ * Text with a tokenizer, two of them as `A ||| B` where the model takes two; ids such as `1, 2, 3` without one.
  * `problem` is a sentence for the input box when neither can be had.
  */
-export function readPrompt(typed: string, hasTokenizer: boolean): { readonly prompt: Prompt } | { readonly problem: string } {
+export function readPrompt(typed: string, hasTokenizer: boolean, takesPair = false): { readonly prompt: Prompt } | { readonly problem: string } {
   if (typed.length > longestPrompt) return { problem: `The prompt is too long: ${typed.length.toLocaleString('en')} characters, and at most ${longestPrompt.toLocaleString('en')} are taken.` };
+  const bar = hasTokenizer && takesPair ? typed.indexOf(pairSeparator) : -1;
+  if (bar >= 0) return { prompt: { kind: 'text', text: typed.slice(0, bar), pair: typed.slice(bar + pairSeparator.length) } };
   if (hasTokenizer) return typed.length > 0 ? { prompt: { kind: 'text', text: typed } } : { problem: 'Type the text that the model should read.' };
   const parts = typed.trim().split(/[\s,]+/).filter(part => part !== '');
   if (parts.length === 0) return { problem: 'There is no tokenizer.json beside this model: type token ids, as 1, 2, 3.' };
@@ -24,7 +29,7 @@ export function readPrompt(typed: string, hasTokenizer: boolean): { readonly pro
 /** What `readPrompt` would have been given. */
 export function typedAs(prompt: Prompt): string {
   switch (prompt.kind) {
-    case 'text': return prompt.text;
+    case 'text': return prompt.pair === undefined ? prompt.text : `${prompt.text}${pairSeparator}${prompt.pair}`;
     case 'ids': return prompt.ids.join(', ');
     case 'tensors': return prompt.file;
   }
@@ -33,7 +38,7 @@ export function typedAs(prompt: Prompt): string {
 /** One line, for titles and pick lists. */
 export function promptTitle(prompt: Prompt, length = 60): string {
   switch (prompt.kind) {
-    case 'text': return `“${shorten(prompt.text.replace(/\s+/g, ' ').trim(), length)}”`;
+    case 'text': return `“${shorten(typedAs(prompt).replace(/\s+/g, ' ').trim(), length)}”`;
     case 'ids': return `ids ${shorten(prompt.ids.slice(0, length).join(', '), length)}`;
     case 'tensors': return `tensors of ${prompt.file.split(/[\\/]/).pop()}`;
   }
@@ -41,15 +46,15 @@ export function promptTitle(prompt: Prompt, length = 60): string {
 
 /** The prompt that gives this input again; undefined for batches of ids, whose source the trace does not name. */
 export function promptOf(input: TraceInput): Prompt | undefined {
-  if (input.text !== undefined) return { kind: 'text', text: input.text };
+  if (input.text !== undefined) return { kind: 'text', text: input.text, ...(input.pair !== undefined ? { pair: input.pair } : {}) };
   return input.ids.length === 1 && input.ids[0].length > 0 ? { kind: 'ids', ids: input.ids[0] } : undefined;
 }
 
 /** For prompts from memory and from other extensions. */
 export function isPrompt(value: unknown): value is Prompt {
   if (typeof value !== 'object' || value === null || !('kind' in value)) return false;
-  const { kind, text, file, ids } = value as Readonly<Record<string, unknown>>;
-  return (kind === 'text' && typeof text === 'string') || (kind === 'tensors' && typeof file === 'string') || (kind === 'ids' && Array.isArray(ids) && ids.every(id => typeof id === 'number'));
+  const { kind, text, pair, file, ids } = value as Readonly<Record<string, unknown>>;
+  return (kind === 'text' && typeof text === 'string' && (pair === undefined || typeof pair === 'string')) || (kind === 'tensors' && typeof file === 'string') || (kind === 'ids' && Array.isArray(ids) && ids.every(id => typeof id === 'number'));
 }
 
 export function shorten(text: string, length: number): string {

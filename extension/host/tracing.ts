@@ -104,7 +104,7 @@ export function createTracing(context: vscode.ExtensionContext, engine: HostEngi
         const remembered = chosen.model !== undefined && existsSync(chosen.model) ? chosen.model : undefined;
         const model = args.model ?? (args.ask ? undefined : remembered) ?? await askModel(near, { always: args.ask ?? false, current: remembered, found: around.found });
         if (model === undefined) return undefined;
-        const prompt = await promptFor(model, args, chosen.prompt, session);
+        const prompt = await promptFor(model, args, chosen.prompt, { session, engine });
         if (prompt === undefined) return undefined;
         const kept = args.kept ?? (args.ask ? undefined : keptBefore(session, model, prompt)) ?? await chooseKept(model, prompt);
         if (kept === undefined) return undefined;
@@ -143,7 +143,7 @@ function keptBefore(session: Session, model: string, prompt: Prompt): Kept | und
 }
 
 /** Given, else remembered if it fits the model, else asked for. */
-async function promptFor(model: string, args: TraceArguments, remembered: Prompt | undefined, session: Session): Promise<Prompt | undefined> {
+async function promptFor(model: string, args: TraceArguments, remembered: Prompt | undefined, { session, engine }: { readonly session: Session; readonly engine: HostEngine }): Promise<Prompt | undefined> {
   if (typeof args.prompt === 'object') return args.prompt;
   const tokenizer = hasTokenizer(model);
   if (args.prompt !== undefined) {
@@ -152,7 +152,12 @@ async function promptFor(model: string, args: TraceArguments, remembered: Prompt
     return read.prompt;
   }
   const fits = remembered && (remembered.kind !== 'text' || tokenizer);
-  return fits && !args.ask ? remembered : askPrompt(model, session.prompts());
+  return fits && !args.ask ? remembered : askPrompt(model, session.prompts(), tokenizer ? takesPair(engine, model) : Promise.resolve(false));
+}
+
+/** Whether the model takes the segment of each token as an input, so that a prompt may be two texts. */
+function takesPair(engine: HostEngine, model: string): Promise<boolean> {
+  return engine.sites(model).then(({ inputs }) => inputs.includes('token_type_ids') || inputs.includes('segment_ids'), () => false);
 }
 
 /** Running somebody's model needs a trusted workspace; says so otherwise. */

@@ -30,14 +30,14 @@ describe.each(cases.map(golden => [golden.name, golden] as const))('%s', (name, 
     const view = viewSite(store, plainSite, visibility), live = new Uint8Array(queries).fill(1);
     const over = Object.fromEntries([0.1, 0.2, 0.3, 0.4, 0.5].map(eps => [eps, new Float64Array(queries)]));
     for (let b = 0; b < samples * layers; b++) {
-      const got = await sampleStatistics(view, b, () => live, async () => undefined), { seeing } = countVisible(visibility, b, 0, () => true);
+      const got = await sampleStatistics(view, b, () => live, async () => undefined), { seeing, seen } = countVisible(visibility, b, 0, () => true);
       for (let h = 0; h < heads; h++) {
         const alpha = Array.from({ length: queries }, (_, j) => got.received[h * queries + j] / seeing[j]), authors = importance.subarray((b * heads + h) * queries, (b * heads + h + 1) * queries);
         // float32 sums of at most 48 terms: the authors' own tolerance.
         alpha.forEach((value, j) => expect(Math.abs(value - authors[j])).toBeLessThanOrEqual(1e-6));
         for (const eps in over) alpha.forEach((value, j) => { if (value > Number(eps)) over[eps][j]++; });
         const slice = <T extends Float32Array>(of: T, n: number): Float32Array => of.subarray(h * n, (h + 1) * n);
-        const head = { queries, keys: queries, offset: 0, self: true, live, liveRows: queries, firstKey: 0, entropy: slice(got.entropy, queries), max: slice(got.max, queries), distance: got.distance[h], squared: got.squared[h], received: slice(got.received, queries), seeing };
+        const head = { queries, keys: queries, offset: 0, self: true, live, liveRows: queries, firstKey: 0, entropy: slice(got.entropy, queries), max: slice(got.max, queries), distance: got.distance[h], squared: got.squared[h], received: slice(got.received, queries), seeing, seen };
         // Keys that fewer than 8 rows see are not counted: one peaky last row is no sink.
         const counted = Array.from(authors.subarray(0, queries - 7)), most = Math.max(...counted);
         expect(Math.abs(sinks.sink!.measure(head) - most)).toBeLessThanOrEqual(1e-6);

@@ -23,8 +23,16 @@ def probabilities(q, k, scale):
     return softmax(np.where(visible, scores, -np.inf))
 
 
+def health(file, name):
+    """The largest |q·k|, unscaled, over every pair; lengths of values."""
+    q, k, v = (file.get_tensor(f"{name}.hook_{part}").astype(np.float64) for part in "qkv")
+    group = q.shape[2] // k.shape[2]
+    products = np.abs(np.einsum("bqhd,bkhd->bhqk", q, np.repeat(k, group, axis=2)))
+    return float(products.max()), [int(i) for i in np.unravel_index(products.argmax(), products.shape)], np.repeat(np.linalg.norm(v, axis=-1), group, axis=2)
+
+
 def main(trace, pattern):
-    found = {"tensors": {}, "worst": {}}
+    found = {"tensors": {}, "worst": {}, "products": {}, "sinkValues": {}, "saturation": {}}
     with safe_open(trace, "np") as file, safe_open(pattern, "np") as patterns:
         manifest = json.loads(file.metadata()["attnscope"])
         for name in file.keys():
@@ -34,6 +42,15 @@ def main(trace, pattern):
             name = site["name"]
             p = probabilities(file.get_tensor(f"{name}.hook_q"), file.get_tensor(f"{name}.hook_k"), site["scale"])
             stats = {key: file.get_tensor(f"{name}.stats.{key}") for key in ("entropy", "max", "max_key", "received")}
+            product, at, lengths = health(file, name)
+            found["products"][name] = {"numpy": product, "at": at, "trace": manifest["health"]["sites"][name]["product"]}
+            ratios = []
+            for head in manifest["heads"][name]:
+                own = lengths[head["batch"], :, head["head"]]
+                ratios.append(own[head["sinkKey"]] / np.delete(own, head["sinkKey"]).mean())
+            found["sinkValues"][name] = float(np.abs(np.array(ratios) - manifest["health"]["sites"][name]["sinkValues"]).max())
+            saturated = (p.max(-1) > 0.999)[..., 1:].mean(-1)
+            found["saturation"][name] = float(np.abs(saturated[0] - [head["saturation"] for head in manifest["heads"][name]]).max())
             logs = np.log(np.where(p > 0, p, 1))
             found["worst"][name] = {
                 "pattern": float(np.abs(p - patterns.get_tensor(f"{name}.hook_pattern")).max()),

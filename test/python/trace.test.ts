@@ -16,6 +16,9 @@ interface Found {
   readonly sites: readonly string[];
   readonly tokens: number;
   readonly tensors: Readonly<Record<string, { readonly shape: readonly number[]; readonly dtype: string }>>;
+  readonly products: Readonly<Record<string, { readonly numpy: number; readonly at: readonly number[]; readonly trace: { readonly value: number; readonly exact: boolean; readonly batch: number; readonly head: number; readonly query: number; readonly key: number } }>>;
+  readonly sinkValues: Readonly<Record<string, number>>;
+  readonly saturation: Readonly<Record<string, number>>;
   readonly worst: Readonly<Record<string, Readonly<Record<'pattern' | 'entropy' | 'max' | 'max_key' | 'received', number>>>>;
 }
 let found: Found;
@@ -58,6 +61,18 @@ describe('a trace in Python', () => {
       expect(worst.entropy, site).toBeLessThan(1e-4);
       // A sum over up to t rows.
       expect(worst.received, site).toBeLessThan(1e-4);
+    }
+  });
+
+  it('numpy finds the same largest |q·k| at the same place, and the same lengths of values and share of saturated rows', () => {
+    for (const site of found.sites) {
+      const { numpy, at, trace } = found.products[site];
+      expect(trace).toMatchObject({ exact: true, batch: at[0], head: at[1], query: at[2], key: at[3] });
+      // Seven digits are stored.
+      expect(Math.abs(trace.value / numpy - 1), site).toBeLessThan(1e-6);
+      // Five digits of a ratio of about 1.
+      expect(found.sinkValues[site], site).toBeLessThan(1e-4);
+      expect(found.saturation[site], site).toBeLessThan(1e-6);
     }
   });
 });

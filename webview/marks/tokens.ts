@@ -32,12 +32,13 @@ export interface Surroundings { readonly before: string; readonly here: string; 
  * otherwise from the neighbouring tokens. At most `room` characters on each side, `…` where text was cut.
  */
 export function around(input: TraceInput, batch: number, index: number, room = 28): Surroundings {
-  const span = input.text !== undefined && input.ids.length === 1 ? input.spans[batch]?.[index] : undefined;
-  if (span && input.text !== undefined) {
+  const text = input.segments?.[batch]?.[index] === 1 ? input.pair : input.text;
+  const span = text !== undefined && input.ids.length === 1 ? input.spans[batch]?.[index] : undefined;
+  if (span && text !== undefined) {
     return {
-      before: tail(input.text.slice(Math.max(0, span[0] - room - 1), span[0]), room),
-      here: input.text.slice(span[0], span[1]),
-      after: head(input.text.slice(span[1], span[1] + room + 1), room),
+      before: tail(text.slice(Math.max(0, span[0] - room - 1), span[0]), room),
+      here: text.slice(span[0], span[1]),
+      after: head(text.slice(span[1], span[1] + room + 1), room),
     };
   }
   const tokens = input.tokens[batch] ?? [];

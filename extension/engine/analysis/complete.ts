@@ -3,7 +3,7 @@ import { rmSync } from 'node:fs';
 import { open, rename, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Captured, Progress } from '../../contract/api.ts';
-import { formatVersion, type HeadStats, type Manifest, type MaskRule, type Parity } from '../../contract/trace.ts';
+import { formatVersion, type HeadStats, type Manifest, type MaskRule, type Parity, type SiteHealth } from '../../contract/trace.ts';
 import { measureParity } from '../compute/parity.ts';
 import { pause } from '../compute/turns.ts';
 import type { CaptureIndex, StoredTensor } from '../trace/capture.ts';
@@ -11,6 +11,7 @@ import { PartWriter, captureFiles, discardCapture, readIndex, writeFailure } fro
 import { encodeHeader, openForReading } from '../trace/safetensors.ts';
 import { TensorStore } from '../trace/tensor-store.ts';
 import { verdicts } from '../verdicts/registry.ts';
+import { siteHealth } from './health.ts';
 import { measureHeads } from './measure-heads.ts';
 import { maskBook } from './site-masks.ts';
 import { siteStatistics } from './site-statistics.ts';
@@ -49,7 +50,7 @@ async function fill(index: CaptureIndex, files: Files, { progress, signal }: Hoo
   const started = performance.now(), { store, side, writer, tensors } = files, between = (): Promise<void> => pause(signal), masks = maskBook(index, side, writer, between);
   const seqToSeq = index.sites.some(({ site }) => site.stack === 'decoder');
   const rules: Record<string, MaskRule> = {}, parity: Record<string, Parity> = {}, emptyRows: Record<string, number> = {}, heads: Record<string, HeadStats[]> = {};
-  const evenEntropy: Record<string, number[]> = {}, notFinite: Record<string, number> = {}, sites = [];
+  const evenEntropy: Record<string, number[]> = {}, notFinite: Record<string, number> = {}, health: Record<string, SiteHealth> = {}, sites = [];
   for (const [n, capture] of index.sites.entries()) {
     progress?.({ phase: 'statistics', done: n, total: index.sites.length });
     await between();
@@ -61,6 +62,7 @@ async function fill(index: CaptureIndex, files: Files, { progress, signal }: Hoo
     evenEntropy[name] = statistics.evenEntropy;
     notFinite[name] = statistics.notFinite;
     heads[name] = view.from === 'nothing' ? [] : await measureHeads(view, statistics, index.input, between);
+    health[name] = await siteHealth(view, statistics, index.input, heads[name], between);
     parity[name] = await measureParity({ view, capture, side, live: b => statistics.live(b, 0), between });
     if (index.keepPattern && view.from === 'qk' && !tensors.has(`${name}.hook_pattern`)) await keepPattern(view, writer, between);
   }
@@ -68,6 +70,7 @@ async function fill(index: CaptureIndex, files: Files, { progress, signal }: Hoo
   const manifest = {
     formatVersion, model: index.model, created: new Date().toISOString(), input: index.input, sites, ...(index.kept ? { kept: index.kept } : {}), masks: rules, parity, emptyRows, next: index.next,
     filledInputs: index.filledInputs, device: index.device, runtime: index.runtime, timesMs: { ...index.timesMs, statistics: Number((performance.now() - started).toFixed(1)) }, heads,
+    ...(index.expected ? { expected: index.expected } : {}), health: { sites: health, ...(index.logits ? { logits: index.logits } : {}) },
   };
   const judged = { manifest, evenEntropy, notFinite };
   return { ...manifest, verdicts: verdicts.flatMap(rule => rule.judge(judged)).sort((a, b) => urgency[a.level] - urgency[b.level]) };

@@ -8,8 +8,8 @@ import { biasAt, sees } from '../trace/visibility.ts';
 /** [head, query], [head, key] and, of distances, [head]. */
 export interface SampleArrays { readonly lse: Float32Array; readonly entropy: Float32Array; readonly max: Float32Array; readonly received: Float32Array; readonly distance: Float64Array; readonly squared: Float64Array }
 export interface SampleRows {
-  /** Live rows of a head, and how many of them see each key. */
-  readonly live: (h: number) => Uint8Array; readonly seeing: (h: number) => Int32Array;
+  /** Live rows of a head, how many of them see each key, and how many keys each row sees. */
+  readonly live: (h: number) => Uint8Array; readonly seeing: (h: number) => Int32Array; readonly seen: (h: number) => Int32Array;
 }
 
 /** Up to so many occurrences of a token, single probabilities cost less than a kernel's start. */
@@ -27,7 +27,7 @@ export async function eachHead(view: SiteView, b: number, arrays: SampleArrays, 
   for (let h = 0; h < heads; h++) {
     const live = rows.live(h), seeing = rows.seeing(h);
     visit(h, {
-      queries, keys, offset, self, live, liveRows: live.reduce((sum, one) => sum + one, 0), firstKey: seeing.findIndex(count => count > 0), seeing,
+      queries, keys, offset, self, live, liveRows: live.reduce((sum, one) => sum + one, 0), firstKey: seeing.findIndex(count => count > 0), seeing, seen: rows.seen(h),
       entropy: row(arrays.entropy, h), max: row(arrays.max, h),
       distance: arrays.distance[h], squared: arrays.squared[h], received: arrays.received.subarray(h * keys, (h + 1) * keys),
       ...(onSelf && onPrevious ? { onSelf: row(onSelf, h), onPrevious: row(onPrevious, h) } : {}), ...(induction ? { induction: row(induction, h) } : {}),

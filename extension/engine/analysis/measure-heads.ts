@@ -10,7 +10,7 @@ import type { SiteStatistics } from './site-statistics.ts';
 export async function measureHeads(view: SiteView, statistics: SiteStatistics, input: TraceInput, between: () => Promise<void>): Promise<HeadStats[]> {
   const out: HeadStats[] = [];
   for (let b = 0; b < view.batch; b++) {
-    const rows = { live: (h: number) => statistics.live(b, h), seeing: (h: number) => statistics.seeing(b, h) }, ids = input.ids.length === view.batch ? input.ids[b] : undefined;
+    const rows = { live: (h: number) => statistics.live(b, h), seeing: (h: number) => statistics.seeing(b, h), seen: (h: number) => statistics.seen(b, h) }, ids = input.ids.length === view.batch ? input.ids[b] : undefined;
     await eachHead(view, b, statistics.sample(b), rows, ids, between, (head, of) => {
       const numbers = metrics.flatMap(family => Object.entries(family).map(([name, metric]) => [name, tidy(metric.measure(of))]));
       out.push({ batch: b, head, ...(Object.fromEntries(numbers) as Record<MetricName, number>) });

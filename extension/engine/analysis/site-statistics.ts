@@ -1,5 +1,6 @@
 /** The statistics of a captured site: the graph's where they are right, computed where they are missing or cannot be right. */
 import { queryOffset, sampleStatistics } from '../compute/statistics.ts';
+import type { NotFinite } from '../../contract/trace.ts';
 import type { CaptureIndex, SiteCapture, StoredTensor } from '../trace/capture.ts';
 import type { PartWriter } from '../trace/part-writer.ts';
 import type { SiteView } from '../trace/site-view.ts';
@@ -13,9 +14,13 @@ export interface SiteStatistics {
   /** [query] 1 = real and sees a key. */
   live(b: number, h: number): Uint8Array;
   seeing(b: number, h: number): Int32Array;
+  /** [query] how many keys each query sees. */
+  seen(b: number, h: number): Int32Array;
   readonly emptyRows: number;
   readonly evenEntropy: number[];
   readonly notFinite: number;
+  /** The first of these: its lse, or its entropy where that is finite; [batch, head, query]. */
+  readonly firstNotFinite?: Pick<NotFinite, 'tensor' | 'index' | 'value'>;
 }
 
 interface Input { readonly view: SiteView; readonly capture: SiteCapture; readonly index: CaptureIndex; readonly side: TensorStore; readonly writer: PartWriter; readonly tensors: Map<string, StoredTensor>; readonly seqToSeq: boolean; readonly between: () => Promise<void> }
@@ -55,14 +60,19 @@ export async function siteStatistics(input: Input): Promise<SiteStatistics> {
   const { view } = input, { heads, queries } = view, rows = rowsOf(input);
   const of = <T>(list: readonly T[]) => (b: number, h: number): T => list[b * rows.heads + (rows.heads === 1 ? 0 : h)];
   const live = of(rows.live), samples = view.from === 'nothing' ? [] : await fill(input, live, of(rows.seen));
-  let notFinite = 0;
+  let notFinite = 0, firstNotFinite: SiteStatistics['firstNotFinite'];
   samples.forEach((sample, b) => {
     for (let h = 0; h < heads; h++) {
       const alive = live(b, h);
-      for (let i = 0, at = h * queries; i < queries; i++, at++) if (alive[i] && !(Number.isFinite(sample.lse[at]) && Number.isFinite(sample.entropy[at]))) notFinite++;
+      for (let i = 0, at = h * queries; i < queries; i++, at++) {
+        if (!alive[i] || Number.isFinite(sample.lse[at]) && Number.isFinite(sample.entropy[at])) continue;
+        notFinite++;
+        const part = Number.isFinite(sample.lse[at]) ? 'entropy' : 'lse';
+        firstNotFinite ??= { tensor: `${view.name}.stats.${part}`, index: [b, h, i], value: `${sample[part][at]}` as NotFinite['value'] };
+      }
     }
   });
-  return { live, seeing: of(rows.seeing), sample: b => samples[b], emptyRows: rows.emptyRows, evenEntropy: rows.evenEntropy, notFinite };
+  return { live, seeing: of(rows.seeing), seen: of(rows.seen), sample: b => samples[b], emptyRows: rows.emptyRows, evenEntropy: rows.evenEntropy, notFinite, ...(firstNotFinite ? { firstNotFinite } : {}) };
 }
 
 async function fill(input: Input, live: (b: number, h: number) => Uint8Array, seen: (b: number, h: number) => Int32Array): Promise<SampleArrays[]> {

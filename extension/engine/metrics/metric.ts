@@ -20,6 +20,8 @@ export interface HeadView {
   readonly distance: number; readonly squared: number;
   /** [key]: column sums over live rows; how many live rows see the key. */
   readonly received: Float32Array; readonly seeing: Int32Array;
+  /** [query]: how many keys it sees. */
+  readonly seen: Int32Array;
   /** [query]: probability on the query's own position, on the one before it; 0 where it does not see it. Undefined unless `self`. */
   readonly onSelf?: Float32Array; readonly onPrevious?: Float32Array;
   /** [query]: mass on keys that follow an earlier occurrence of the query's token; −1 where there is none. Undefined without token ids. */

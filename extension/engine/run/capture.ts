@@ -15,7 +15,8 @@ import { chooseStored, checkRoom } from './room.ts';
 import { feedOf, type Feed } from './feeds.ts';
 import { fileStamp, startHash } from './file-hash.ts';
 import type { Inputs } from './inputs.ts';
-import { nextTokens } from './next-tokens.ts';
+import { brokenLogit, nextTokens } from './next-tokens.ts';
+import type { ModelConfig } from './model-config.ts';
 import { withRuntime } from './kept-runtime.ts';
 import { placesOf, shapesKnown } from './places.ts';
 import { collectGarbage, runtimeVersions, type Fetched } from './runtime.ts';
@@ -51,7 +52,7 @@ async function captureInto(request: TraceRequest, { progress, alter, sparing }: 
   const clock = stopwatch();
   progress({ phase: 'open' });
   if (request.keep?.resid) throw new UserError('The residual stream cannot be kept by this version.', 'Leave resid out of --keep.');
-  const { model, view, plans, kept, prompt, tokenizer, inputs, tokens, logits, facts } = await prepareRun(request, alter);
+  const { model, view, plans, kept, prompt, config, tokenizer, inputs, tokens, logits, facts } = await prepareRun(request, alter);
   const stored = chooseStored(request.dtype ?? 'auto', facts);
   checkRoom(facts, { stored, ...(request.keep?.pattern ? { pattern: true } : {}), ...(request.keep?.z ? { z: true } : {}) }, request.out);
   const files = captureFiles(request.out);
@@ -79,16 +80,17 @@ async function captureInto(request: TraceRequest, { progress, alter, sparing }: 
     sites.push(writeSite({ plan, taps: taps.sites[i], fetched, part, side, stored }));
     progress({ phase: 'write', done: i + 1, total: plans.length });
   });
-  const input = traceInput(request, prompt, inputs, tokenizer, tokens);
+  const input = traceInput(request, prompt, inputs, { tokenizer, config, tokens });
   const sha256 = await hash;
   if (fileStamp(model) !== stamp) throw changed(model);
-  const next = taps.lastLogits ? nextTokens(fetched.take(taps.lastLogits), id => tokenizer?.token(id) ?? `#${id}`) : [];
+  const last = taps.lastLogits && fetched.take(taps.lastLogits), broken = last && brokenLogit(last);
+  const next = last && !broken ? nextTokens(last, id => tokenizer?.token(id) ?? `#${id}`) : [];
   part.close();
   side.close();
   clock.lap('capture');
   const index: CaptureIndex = {
     out: request.out, part: files.part, side: files.side, headerSpace, tensors: part.tensors, sideTensors: side.tensors, sites,
-    model: { ...modelInfo(model), path: model.path, sha256 }, input, next, filledInputs: inputs.filled, device: 'cpu', runtime: runtimeVersions(), timesMs: clock.laps, keepPattern: request.keep?.pattern ?? false, ...(kept ? { kept } : {}),
+    model: { ...modelInfo(model), path: model.path, sha256 }, input, next, ...(broken ? { logits: broken } : {}), ...(config.softcap ? { expected: { softcap: config.softcap } } : {}), filledInputs: inputs.filled, device: 'cpu', runtime: runtimeVersions(), timesMs: clock.laps, keepPattern: request.keep?.pattern ?? false, ...(kept ? { kept } : {}),
   };
   writeIndex(index);
   return { out: request.out, part: files.part };
@@ -166,12 +168,21 @@ function writeSite({ plan, taps, fetched, part, side, stored }: SiteWriting): Si
   };
 }
 
-function traceInput(request: TraceRequest, prompt: Prompt, inputs: Inputs, tokenizer: TextTokenizer | undefined, tokens: { readonly batch: number; readonly length: number }): TraceInput {
+function traceInput(request: TraceRequest, prompt: Prompt, inputs: Inputs, { tokenizer, config, tokens }: { readonly tokenizer: TextTokenizer | undefined; readonly config: ModelConfig; readonly tokens: { readonly batch: number; readonly length: number } }): TraceInput {
   const side = inputs.sides.find(one => one.name === 'decoder' && !inputs.filled[one.input]) ?? inputs.sides[0];
   const ids = side?.ids ?? Array.from({ length: tokens.batch }, () => []), real = side?.real ?? ids;
-  const text = request.prompt.kind === 'text' ? { text: request.prompt.text } : {};
+  const { text, pair } = request.prompt.kind === 'text' ? request.prompt : {}, special = specialTokens(tokenizer, config);
   const names = ids.map(row => (prompt.tokens && prompt.tokens.length === row.length ? prompt.tokens : row.map(id => tokenizer?.token(id) ?? `#${id}`)));
-  return { ...text, ids, tokens: names, spans: prompt.spans ? ids.map(() => prompt.spans!) : [], real };
+  return {
+    ...(text !== undefined ? { text } : {}), ...(pair !== undefined ? { pair } : {}), ids, tokens: names, spans: prompt.spans ? ids.map(() => prompt.spans!) : [], real,
+    ...(prompt.segments ? { segments: ids.map(() => prompt.segments!) } : {}), ...(Object.keys(special).length ? { special } : {}),
+  };
+}
+
+/** What starts a text: what the template puts there; where it puts nothing, what config.json names. */
+function specialTokens(tokenizer: TextTokenizer | undefined, config: ModelConfig): NonNullable<TraceInput['special']> {
+  const own = tokenizer?.special ?? {}, start = own.start ?? config.start;
+  return { ...own, ...(start !== undefined ? { start } : {}) };
 }
 
 function stopwatch(): { lap(name: string): void; readonly laps: Record<string, number> } {

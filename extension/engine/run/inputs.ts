@@ -9,6 +9,8 @@ import type { ModelConfig } from './model-config.ts';
 export interface Given {
   /** Token ids of one sample, from a text or from the user. */
   readonly ids?: readonly number[];
+  /** The template's token type of each of `ids`. */
+  readonly types?: readonly number[];
   /** Tensors by input name. */
   readonly tensors?: ReadonlyMap<string, GivenTensor>;
 }
@@ -64,7 +66,7 @@ export function fillInputs(model: Model, given: Given, config: ModelConfig): Inp
   }
   for (const input of inputs) {
     if (feeds[input.name]) continue;
-    const fill = filling(input, { feeds, text: text && feeds[text.name], decoder: decoder && feeds[decoder.name], inputs });
+    const fill = filling(input, { feeds, text: text && feeds[text.name], decoder: decoder && feeds[decoder.name], inputs, types: given.types });
     if (!fill) throw new UserError(`The input "${input.name}" cannot be filled: nothing was given for it, and it is none that exporters define.`, `Give it in a safetensors file with --inputs (shape [${(input.dims ?? []).map(dim => dim ?? '?').join(', ')}]).`);
     feeds[input.name] = feedOf(feedType(input.name, input.type), fill.values, fill.dims);
     filled[input.name] = fill.phrase;
@@ -83,7 +85,7 @@ function idsFeed(input: ValueInfo, ids: readonly number[]): Feed {
   return feedOf(feedType(input.name, input.type), Array.from({ length: rows }, () => ids).flat(), [rows, ids.length]);
 }
 
-interface Around { readonly feeds: Readonly<Record<string, Feed>>; readonly text: Feed | undefined; readonly decoder: Feed | undefined; readonly inputs: readonly ValueInfo[] }
+interface Around { readonly feeds: Readonly<Record<string, Feed>>; readonly text: Feed | undefined; readonly decoder: Feed | undefined; readonly inputs: readonly ValueInfo[]; readonly types: readonly number[] | undefined }
 interface Filling { readonly values: ArrayLike<number>; readonly dims: readonly number[]; readonly phrase: string }
 
 const most = 2 ** 28;
@@ -101,6 +103,9 @@ function filling(input: ValueInfo, around: Around): Filling | undefined {
     return full(batch, length + past, 1, past ? `ones, [batch, past + tokens]` : 'ones, [batch, tokens]');
   }
   if (/^(decoder_)?position_ids$/.test(name)) return positions(name, input, around, batch, length, past);
+  if (/^(token_type_ids|segment_ids)$/.test(name) && around.types?.length === length && around.types.some(type => type !== 0)) {
+    return { values: Array.from({ length: bounded(name, batch * length) }, (_, i) => around.types![i % length]), dims: [batch, length], phrase: 'the segment of each token, from the tokenizer\'s template' };
+  }
   if (/^(token_type_ids|segment_ids)$/.test(name)) return full(batch, length, 0, 'zeros, [batch, tokens]');
   if (name === 'cache_position') return { values: Array.from({ length }, (_, i) => past + i), dims: [length], phrase: 'positions of the tokens' };
   if (name === 'num_logits_to_keep') return { values: [0], dims: sizes(input, 1), phrase: '0: all positions' };

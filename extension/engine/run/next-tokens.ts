@@ -1,5 +1,5 @@
 /** The most likely next tokens of each sample. */
-import type { NextToken } from '../../contract/trace.ts';
+import type { NextToken, NotFinite } from '../../contract/trace.ts';
 import { dataType, type GraphView, type Model } from '../onnx/model.ts';
 import type { SitePlan } from '../sites/site-plan.ts';
 import type { FetchedTensor } from './runtime.ts';
@@ -26,7 +26,18 @@ export function logitsOutput(model: Model, view: GraphView, plans: readonly Site
   })?.name;
 }
 
-/** `logits` [batch, vocabulary]; five a sample, most likely first, softmax in float64. */
+/** The first logit that is no finite number (a masked one, −inf, is as it should be). `logits` [batch, vocabulary]. */
+export function brokenLogit({ dims: [, width], data }: FetchedTensor): NotFinite | undefined {
+  let first: Omit<NotFinite, 'count'> | undefined, count = 0;
+  (data as Float32Array).forEach((value, n) => {
+    if (value < Infinity) return;
+    count++;
+    first ??= { tensor: 'logits', index: [Math.floor(n / width), n % width], value: `${value}` as NotFinite['value'] };
+  });
+  return first && { ...first, count };
+}
+
+/** `logits` [batch, vocabulary], all right; five a sample, most likely first, softmax in float64. */
 export function nextTokens(logits: FetchedTensor, name: (id: number) => string): NextToken[][] {
   const [batch, width] = logits.dims, data = logits.data as Float32Array;
   return Array.from({ length: batch }, (_, b) => {
@@ -40,6 +51,8 @@ export function nextTokens(logits: FetchedTensor, name: (id: number) => string):
       best.splice(at < 0 ? best.length : at, 0, id);
       best.length = Math.min(best.length, shown);
     }
+    // Every token is masked.
+    if (!(sum > 0)) return [];
     return best.map(id => ({ id, token: name(id), probability: Number((Math.exp(row[id] - most) / sum).toPrecision(7)) }));
   });
 }

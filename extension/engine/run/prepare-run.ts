@@ -11,7 +11,7 @@ import { openModel } from '../onnx/open.ts';
 import { recognise } from '../sites/recognise.ts';
 import type { SitePlan } from '../sites/site-plan.ts';
 import { fillInputs, openInputs, type Inputs } from './inputs.ts';
-import { readConfig } from './model-config.ts';
+import { readConfig, type ModelConfig } from './model-config.ts';
 import { logitsOutput } from './next-tokens.ts';
 import { factsOf, requestedTokens, type Tokens } from './room.ts';
 import { readGivenTensors } from './tensor-file.ts';
@@ -24,6 +24,7 @@ export interface Prepared {
   readonly plans: readonly SitePlan[];
   readonly kept?: KeptLayers;
   readonly prompt: Prompt;
+  readonly config: ModelConfig;
   readonly tokenizer: TextTokenizer | undefined;
   readonly inputs: Inputs;
   readonly tokens: Tokens;
@@ -40,8 +41,8 @@ export async function prepareRun(request: TraceRequest, alter: (plans: readonly 
   const config = readConfig(model.path), tokenizer = loadTokenizer(model.path), prompt = await readPrompt(request, model, tokenizer), inputs = fillInputs(model, prompt, config), tokens = requestedTokens(inputs);
   // Whether there are logits is for the whole model to say.
   const logits = inputs.sides.length ? logitsOutput(model, view, all) : undefined, vocabulary = logits === undefined ? undefined : view.dims(logits)?.[2];
-  const facts = factsOf({ model, plans, tokens, ...(vocabulary === undefined ? {} : { vocabulary }), textLength: request.prompt.kind === 'text' ? request.prompt.text.length : 0, out: request.out });
-  return { model, view, plans, prompt, tokenizer, inputs, tokens, facts, ...(logits === undefined ? {} : { logits }), ...(layers && plans.length < all.length ? { kept: { layers: [...new Set(plans.map(plan => plan.site.layer))].sort((a, b) => a - b), ofSites: all.length } } : {}) };
+  const facts = factsOf({ model, plans, tokens, ...(vocabulary === undefined ? {} : { vocabulary }), textLength: request.prompt.kind === 'text' ? request.prompt.text.length + (request.prompt.pair?.length ?? 0) : 0, out: request.out });
+  return { model, view, plans, prompt, config, tokenizer, inputs, tokens, facts, ...(logits === undefined ? {} : { logits }), ...(layers && plans.length < all.length ? { kept: { layers: [...new Set(plans.map(plan => plan.site.layer))].sort((a, b) => a - b), ofSites: all.length } } : {}) };
 }
 
 /** Errors: `UserError` that names a layer that no site has. */
@@ -52,7 +53,7 @@ function ofLayers(plans: readonly SitePlan[], layers: readonly number[]): SitePl
   return plans.filter(plan => layers.includes(plan.site.layer));
 }
 
-export interface Prompt { readonly ids?: readonly number[]; readonly tensors?: ReturnType<typeof readGivenTensors>; readonly tokens?: readonly string[]; readonly spans?: TraceInput['spans'][number] }
+export interface Prompt { readonly ids?: readonly number[]; readonly types?: readonly number[]; readonly segments?: readonly number[]; readonly tensors?: ReturnType<typeof readGivenTensors>; readonly tokens?: readonly string[]; readonly spans?: TraceInput['spans'][number] }
 
 async function readPrompt(request: TraceRequest, model: Model, tokenizer: TextTokenizer | undefined): Promise<Prompt> {
   switch (request.prompt.kind) {
@@ -60,9 +61,9 @@ async function readPrompt(request: TraceRequest, model: Model, tokenizer: TextTo
     case 'tensors': return { tensors: readGivenTensors(request.prompt.file, openInputs(model).map(input => input.name)) };
     case 'text': {
       if (!tokenizer) throw new UserError(`There is no tokenizer.json beside ${model.path}, so that text cannot be turned into tokens.`, `Put it into ${dirname(model.path)}, or give token ids with --ids.`);
-      const { ids, tokens, spans } = tokenizer.encode(request.prompt.text);
+      const { text, pair } = request.prompt, { ids, tokens, spans, types, segments } = tokenizer.encode(text, pair);
       if (!ids.length) throw new UserError('The prompt has no tokens.', 'Give some text.');
-      return { ids, tokens, spans };
+      return { ids, tokens, spans, types, ...(pair !== undefined ? { segments } : {}) };
     }
   }
 }

@@ -12,12 +12,18 @@ export interface Encoded {
   readonly ids: readonly number[];
   /** As a person reads them. */
   readonly tokens: readonly string[];
-  /** [start, end) in UTF-16 code units; null for tokens that the template adds. */
+  /** [start, end) in UTF-16 code units of the token's own text; null for tokens that the template adds. */
   readonly spans: readonly (Span | null)[];
+  /** The template's token type of each token: 0, 1, …. */
+  readonly types: readonly number[];
+  /** Which text each token belongs to; the template's own belong to the text before them. */
+  readonly segments: readonly (0 | 1)[];
 }
 export interface TextTokenizer {
-  /** Errors: `UserError` for text that is too long or cannot be encoded. */
-  encode(text: string): Encoded;
+  /** One text, or two as the template joins them. Errors: `UserError` for text that is too long or cannot be encoded, and for two texts where there is no template for them. */
+  encode(text: string, pair?: string): Encoded;
+  /** Ids of the token that the template puts in front of every text, and of the one that stands for what the vocabulary lacks. */
+  readonly special: { readonly start?: number; readonly unknown?: number };
   /** A token as a person reads it; `#id` where there is none. */
   token(id: number): string;
 }
@@ -62,9 +68,10 @@ class AlignedTokenizer implements TextTokenizer {
     this.#byteLevel = has(config['pre_tokenizer'], 'ByteLevel') || has(config['decoder'], 'ByteLevel');
   }
 
-  encode(text: string): Encoded {
-    if (text.length > mostText) throw new UserError(`The prompt has ${text.length} characters; at most ${mostText} are read.`, 'Use a shorter prompt.');
-    try { return this.#encode(text); } catch (error) {
+  encode(text: string, pair?: string): Encoded {
+    const length = text.length + (pair?.length ?? 0);
+    if (length > mostText) throw new UserError(`The prompt has ${length} characters; at most ${mostText} are read.`, 'Use a shorter prompt.');
+    try { return this.#encode(text, pair); } catch (error) {
       if (error instanceof UserError) throw error;
       throw new UserError(`${this.#file} cannot encode this prompt: ${(error as Error).message}.`, 'Download it again, or give token ids with --ids.');
     }
@@ -75,7 +82,38 @@ class AlignedTokenizer implements TextTokenizer {
     return token === undefined ? `#${id}` : this.#readable(token);
   }
 
-  #encode(text: string): Encoded {
+  get special(): TextTokenizer['special'] {
+    const [first] = this.#template(false), { model } = this.#library as unknown as { model: ModelCall };
+    const start = first?.token === undefined ? undefined : this.#library.token_to_id(first.token), unknown = model.unk_token_id;
+    return { ...(start !== undefined ? { start } : {}), ...(typeof unknown === 'number' && unknown >= 0 ? { unknown } : {}) };
+  }
+
+  #encode(text: string, pair: string | undefined): Encoded {
+    const texts = (pair === undefined ? [text] : [text, pair]).map(one => {
+      const found = this.#pieces(one), spans = trimmed(found, one, this.#config['post_processor'] as Json | null);
+      return found.map(({ token }, i) => ({ token, span: spans[i] }));
+    });
+    let segment: 0 | 1 = 0;
+    const all = this.#template(pair !== undefined).flatMap(slot => {
+      if (slot.text === undefined) return [{ token: slot.token, span: null, type: slot.type, segment }];
+      segment = slot.text;
+      return texts[slot.text].map(one => ({ ...one, type: slot.type, segment }));
+    });
+    return { ids: all.map(({ token }) => this.#id(token)), tokens: all.map(({ token }) => this.#readable(token)), spans: all.map(({ span }) => span), types: all.map(({ type }) => type), segments: all.map(one => one.segment) };
+  }
+
+  /** What the post-processor makes of one text or two: it shows when it is given tokens that nobody else uses. Errors: `UserError` when it has no place for a second text. */
+  #template(two: boolean): readonly Slot[] {
+    const processor = this.#library.post_processor as unknown as ((tokens: string[], pair: string[] | null, special: boolean) => { tokens: string[]; token_type_ids?: number[] }) | null;
+    const { tokens, token_type_ids: types } = processor ? processor([markers[0]], two ? [markers[1]] : null, true) : { tokens: [markers[0]], token_type_ids: undefined };
+    if (two && !tokens.includes(markers[1])) throw new UserError(`${this.#file} has no template for two texts.`, 'Give one text, or token ids with --ids.');
+    // The library gives RoBERTa's second text type 1; the Rust one, and the models, know 0 only.
+    const flat = has(this.#config['post_processor'], 'RobertaProcessing') || types?.length !== tokens.length;
+    return tokens.map((token, i) => { const text = markers.indexOf(token); return text < 0 ? { token, type: flat ? 0 : types![i] } : { text: text as 0 | 1, type: flat ? 0 : types![i] }; });
+  }
+
+  /** Tokens of one text, without the template. */
+  #pieces(text: string): Placed[] {
     const plain: Placed[] = [];
     for (const section of splitAdded(aligned(text), this.#added.filter(token => !token.normalized))) {
       if (section.token !== undefined) { plain.push(section); continue; }
@@ -86,17 +124,7 @@ class AlignedTokenizer implements TextTokenizer {
         else plain.push(...this.#words(piece.text));
       }
     }
-    const tokens = plain.map(one => one.token), spans = trimmed(plain, text, this.#config['post_processor'] as Json | null);
-    // Where the template puts its own tokens shows when it is given one that nobody else uses.
-    const around = this.#library.post_processor ? (this.#library.post_processor as unknown as (tokens: string[], pair: null, special: boolean) => { tokens: string[] })([marker], null, true).tokens : [marker];
-    const at = around.indexOf(marker);
-    // A template without a place for the text.
-    if (at < 0) return { ids: around.map(token => this.#id(token)), tokens: around.map(token => this.#readable(token)), spans: around.map(() => null) };
-    const all = [...around.slice(0, at), ...tokens, ...around.slice(at + 1)];
-    return {
-      ids: all.map(token => this.#id(token)), tokens: all.map(token => this.#readable(token)),
-      spans: [...around.slice(0, at).map(() => null), ...spans, ...around.slice(at + 1).map(() => null)],
-    };
+    return plain;
   }
 
   /** Tokens of text that holds no added token. */
@@ -142,6 +170,9 @@ class AlignedTokenizer implements TextTokenizer {
   }
 }
 
+/** A place in a template: of a token of its own, or of the first or the second text; `type` is the token type there. */
+type Slot = { readonly type: number } & ({ readonly token: string; readonly text?: undefined } | { readonly text: 0 | 1; readonly token?: undefined });
+
 /** A token where it was found; `surface` when it looks otherwise there. */
 interface Placed { readonly token: string; readonly span: Span | null; readonly surface?: string }
 
@@ -151,7 +182,7 @@ interface ModelCall {
   readonly config?: { readonly continuing_subword_prefix?: string | null };
 }
 
-const marker = '\ue000attnscope\ue000';
+const markers: readonly string[] = ['\ue000attnscope\ue000', '\ue000attnscope 2\ue000'];
 const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** Where `word` continues in `text`: after skipped characters, perhaps with one letter in front that the splitter added; blanks may be written as ▁. */

@@ -38,7 +38,7 @@ export function recognise(model: Model): Recognised {
 /** What `attnscope sites` prints. */
 export function sitesReport(model: Model): SitesReport {
   const { plans, refused, looked: sentence } = recognise(model);
-  return { formatVersion: 1, model: modelInfo(model), sites: plans.map(plan => plan.site), refused, ...(plans.length ? {} : { looked: sentence }) };
+  return { formatVersion: 1, model: modelInfo(model), inputs: model.graph.inputs.filter(input => !model.graph.initializers.has(input.name)).map(input => input.name), sites: plans.map(plan => plan.site), refused, ...(plans.length ? {} : { looked: sentence }) };
 }
 
 /** Whether a function of the model holds attention, itself or through the functions that it calls. */

@@ -8,7 +8,7 @@
  * weigh nothing. Completion checks the sums, and computes afresh where they are wrong.
  */
 import type { ModelInfo, Site } from '../../contract/site.ts';
-import type { Dtype, KeptLayers, NextToken, TraceInput } from '../../contract/trace.ts';
+import type { Dtype, KeptLayers, Manifest, NextToken, NotFinite, TraceInput } from '../../contract/trace.ts';
 
 export interface StoredTensor { readonly dtype: Dtype; readonly shape: readonly number[]; /** Byte offset in its file. */ readonly offset: number; readonly length: number }
 
@@ -26,6 +26,9 @@ export interface CaptureIndex {
   readonly model: ModelInfo & { readonly path: string };
   readonly input: TraceInput;
   readonly next: readonly (readonly NextToken[])[];
+  /** The first logit that is not finite: there are no next tokens then. */
+  readonly logits?: NotFinite;
+  readonly expected?: Manifest['expected'];
   readonly filledInputs: Readonly<Record<string, string>>;
   readonly device: string;
   readonly runtime: Readonly<Record<string, string>>;

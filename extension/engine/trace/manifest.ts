@@ -24,13 +24,22 @@ const site = v.object({
 });
 const head = v.object({
   batch: index, head: index, sink: number, sinkKey: whole, patternEntropy: number, prevTokenScore: number, selfAttentionScore: number, inductionScore: number,
-  qkDistance: number, qkDistanceVariance: number, maxProb: number, firstTokenShare: number,
+  qkDistance: number, qkDistanceVariance: number, maxProb: number, firstTokenShare: number, saturation: v.optional(number, 0),
+});
+const notFinite = v.object({ tensor: name, index: list(index, 8), value: v.picklist(['NaN', 'Infinity', '-Infinity']), count: index });
+const health = v.object({
+  sites: record(v.object({
+    product: v.optional(v.object({ value: number, exact: v.boolean(), batch: index, head: index, query: v.optional(index), key: v.optional(index) })),
+    notFinite: list(notFinite, 8), padding: v.optional(v.object({ batch: index, head: index, share: number })), sinkValues: list(number),
+  })),
+  logits: v.optional(notFinite),
 });
 const schema = v.object({
   formatVersion: whole,
   model: v.object({ file: name, path: text, graphHash: name, bytes: index, modified: name, opsets: record(whole), producer: text, nodes: index, dtype: v.optional(name), sha256: v.optional(name), dataFiles: v.optional(list(v.object({ file: name, bytes: index, modified: name }), 10_000)) }),
   created: name,
-  input: v.object({ text: v.optional(v.string()), ids: list(list(whole)), tokens: list(list(v.string())), spans: list(list(v.nullable(pair))), real: list(list(v.picklist([0, 1]))) }),
+  input: v.object({ text: v.optional(v.string()), ids: list(list(whole)), tokens: list(list(v.string())), spans: list(list(v.nullable(pair))), real: list(list(v.picklist([0, 1]))),
+    pair: v.optional(v.string()), segments: v.optional(list(list(v.picklist([0, 1])))), special: v.optional(v.object({ start: v.optional(index), unknown: v.optional(index) })) }),
   sites: list(site, 100_000),
   kept: v.optional(v.object({ layers: list(index, 10_000), ofSites: index })),
   masks: record(v.object({ causal: v.boolean(), offset: whole, window: v.nullable(pair), keys: v.nullable(name), bias: v.nullable(name), sink: v.nullable(name) })),
@@ -38,7 +47,7 @@ const schema = v.object({
   emptyRows: record(index),
   next: list(list(v.object({ id: whole, token: text, probability: number }), 1_000)),
   filledInputs: record(text), device: text, runtime: record(text), timesMs: record(number),
-  heads: record(list(head)),
+  heads: record(list(head)), health: v.optional(health), expected: v.optional(v.object({ softcap: v.optional(number) })),
   verdicts: list(v.object({ rule: name, level: v.picklist(['info', 'notice', 'warning']), text, evidence: v.looseObject({ threshold: number, value: number, heads: list(name, 1_000_000) }) }), 10_000),
 });
 

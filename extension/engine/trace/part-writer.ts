@@ -18,7 +18,7 @@ export function discardCapture(out: string): void {
 
 /** Room for the header of a trace: manifest and tensor table, generously; too little only costs a copy of the file. */
 export function headerSpaceFor(of: { readonly tensors: number; readonly heads: number; readonly batch: number; readonly tokens: number; readonly textLength: number; readonly sites: number }): number {
-  const bytes = 65_536 + of.tensors * 200 + of.sites * 1_600 + of.heads * of.batch * 400 + of.batch * of.tokens * 60 + of.textLength * 6;
+  const bytes = 65_536 + of.tensors * 200 + of.sites * 1_600 + of.heads * of.batch * 430 + of.batch * of.tokens * 60 + of.textLength * 6;
   return Math.ceil(bytes / 4_096) * 4_096;
 }
 

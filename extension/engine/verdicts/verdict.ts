@@ -21,9 +21,9 @@ export interface VerdictRule {
 /** A head of one sample with its label; the sample is named where there are several. */
 export interface Found { readonly site: Site; readonly stats: HeadStats; readonly label: string }
 
-export function allHeads({ manifest }: Judged): readonly Found[] {
-  const several = manifest.input.ids.length > 1;
-  return manifest.sites.flatMap(site => (manifest.heads[site.name] ?? []).map(stats => ({ site, stats, label: `${headLabel(site, stats.head)}${several ? ` [${stats.batch}]` : ''}` })));
+export function allHeads(trace: Judged): readonly Found[] {
+  const { manifest } = trace;
+  return manifest.sites.flatMap(site => (manifest.heads[site.name] ?? []).map(stats => ({ site, stats, label: labelOf(trace, site, stats.head, stats.batch) })));
 }
 
 /** `3 heads`, `1 head`. */
@@ -36,6 +36,12 @@ export function few(items: readonly string[], most = 4): string {
 }
 
 export function stackName(stack: string): string { return stack === 'main' ? '' : ` of the ${stack} stack`; }
+
+/** The label of a head of a site; the sample is named where there are several. */
+export function labelOf({ manifest }: Judged, site: Site, head: number, batch: number): string { return `${headLabel(site, head)}${manifest.input.ids.length > 1 ? ` [${batch}]` : ''}`; }
+
+/** A share in percent, with two digits that mean something: `0.0013 %`, `0.52 %`, `61 %`. */
+export function percent(share: number): string { return `${share >= 1 ? Math.round(share * 100) : Number((share * 100).toPrecision(2))} %`; }
 
 /** Heads whose score is over a threshold, strongest first. */
 export function strongest(trace: Judged, score: (head: Found) => number, threshold: number): readonly (Found & { readonly score: number })[] {

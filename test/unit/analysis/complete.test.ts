@@ -135,7 +135,7 @@ describe('the file', () => {
   it('values that are not finite fail parity and get a verdict', async () => {
     const { out } = syntheticCapture(folder, 'nan', { queries: 6, spoil: q => { q[5] = NaN; } }), { manifest } = await completeCapture({ out });
     expect(manifest.parity[name]).toMatchObject({ ok: false, maxAbs: null, why: 'Some values are not finite.' });
-    expect(manifest.verdicts.map(verdict => verdict.text)).toContain('The attention of 1 row is not finite (first at L0): the model overflows there or its weights are damaged.');
+    expect(manifest.verdicts.map(verdict => verdict.text)).toContain('The attention of 1 row is not finite (first at L0): what goes into it is broken already, by an overflow before it or by damaged weights. The first one is blocks.0.attn.hook_q[0, 0, 0, 5] = NaN.');
     openTrace(out).close();
   });
 });

@@ -5,7 +5,9 @@ import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdir
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Manifest } from '../../../extension/contract/trace.ts';
 import { generateDecoder } from '../../bench/generate-decoder.ts';
+import { int32Tensors, tinyModel } from '../verdicts/tiny-models.ts';
 
 const root = resolve(import.meta.dirname, '../../..'), bundle = mkdtempSync(join(mkdirFor(join(root, 'node_modules/.cache')), 'attnscope-cli-')), folder = mkdtempSync(join(tmpdir(), 'attnscope-cli-'));
 const llama = join(root, 'test/zoo/models/llama/sdpa-ts.onnx'), reference = join(root, 'test/zoo/models/llama/reference.safetensors');
@@ -73,6 +75,47 @@ describe('a trace', () => {
     }
   });
 });
+
+describe('a prompt of two texts', () => {
+  const home = join(folder, 'segments'), letters = [...'abcd'];
+  beforeAll(() => {
+    tinyModel(home, 'local', { segments: true });
+    const vocab = Object.fromEntries(['[PAD]', '[UNK]', '[CLS]', '[SEP]', ...letters, ...letters.map(letter => `##${letter}`)].map((piece, id) => [piece, id]));
+    writeFileSync(join(home, 'tokenizer.json'), JSON.stringify({
+      model: { type: 'WordPiece', vocab, unk_token: '[UNK]', continuing_subword_prefix: '##', max_input_chars_per_word: 100 }, pre_tokenizer: { type: 'BertPreTokenizer' }, normalizer: null, decoder: null, added_tokens: [],
+      post_processor: { type: 'BertProcessing', cls: ['[CLS]', 2], sep: ['[SEP]', 3] },
+    }));
+  });
+  it('is joined by the template, its token types are fed, and spans are of each text', () => {
+    const { code, out: text, err } = attnscope('trace', home, '--prompt', 'ab c', '--pair', 'd', '--keep', 'pattern', '--out', out('pair.attntrace'), '--json');
+    expect({ code, err }).toEqual({ code: 0, err: '' });
+    const manifest = JSON.parse(text) as Manifest;
+    expect(manifest.input).toMatchObject({
+      text: 'ab c', pair: 'd', ids: [[2, 4, 9, 6, 3, 7, 3]], tokens: [['[CLS]', 'a', '##b', 'c', '[SEP]', 'd', '[SEP]']], segments: [[0, 0, 0, 0, 0, 1, 1]],
+      spans: [[null, [0, 1], [1, 2], [3, 4], null, [0, 1], null]], special: { start: 2, unknown: 1 },
+    });
+    expect(manifest.filledInputs['token_type_ids']).toBe("the segment of each token, from the tokenizer's template");
+    expect(Object.values(manifest.parity).every(parity => parity.ok)).toBe(true);
+    // The same inputs given as tensors are the same run; with all types 0 it is another.
+    const given = (types: readonly number[], file: string): Buffer => {
+      writeFileSync(out(`${file}.safetensors`), int32Tensors({ input_ids: { shape: [1, 7], data: manifest.input.ids[0] }, token_type_ids: { shape: [1, 7], data: types } }));
+      expect(attnscope('trace', home, '--inputs', out(`${file}.safetensors`), '--keep', 'pattern', '--out', out(`${file}.attntrace`)).code).toBe(0);
+      return patternOf(out(`${file}.attntrace`));
+    };
+    expect(given([0, 0, 0, 0, 0, 1, 1], 'typed').equals(patternOf(out('pair.attntrace')))).toBe(true);
+    expect(given([0, 0, 0, 0, 0, 0, 0], 'untyped').equals(patternOf(out('pair.attntrace')))).toBe(false);
+  });
+  it('needs a first one', () => {
+    expect(attnscope('trace', home, '--ids', '1', '--pair', 'x', '--out', out('x'))).toMatchObject({ code: 2, err: expect.stringContaining('--pair is the second text of --prompt or --prompt-file.') as string });
+  });
+});
+
+/** The bytes of the first site's probabilities. */
+function patternOf(file: string): Buffer {
+  const bytes = readFileSync(file), start = 8 + Number(bytes.readBigUInt64LE()), header = JSON.parse(bytes.subarray(8, start).toString('utf8')) as Record<string, { data_offsets: [number, number] }>;
+  const [from, to] = header['blocks.0.attn.hook_pattern'].data_offsets;
+  return bytes.subarray(start + from, start + to);
+}
 
 describe('sites', () => {
   it('prints a table, or the report as JSON', () => {

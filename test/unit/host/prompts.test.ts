@@ -45,3 +45,13 @@ it('believes prompts only in their own shapes', () => {
   expect([{ kind: 'text', text: '' }, { kind: 'ids', ids: [] }, { kind: 'tensors', file: 'f' }].every(isPrompt)).toBe(true);
   expect([undefined, null, 'text', {}, { kind: 'text' }, { kind: 'ids', ids: ['1'] }, { kind: 'other', text: 'x' }].some(isPrompt)).toBe(false);
 });
+
+it('takes two texts where the model takes two, and only there', () => {
+  expect(readPrompt('a cat ||| a dog ||| x', true, true)).toEqual({ prompt: { kind: 'text', text: 'a cat', pair: 'a dog ||| x' } });
+  expect(readPrompt('a ||| b', true)).toEqual({ prompt: { kind: 'text', text: 'a ||| b' } });
+  const prompt = { kind: 'text', text: 'a', pair: 'b' } as const;
+  expect(readPrompt(typedAs(prompt), true, true)).toEqual({ prompt });
+  expect(promptTitle(prompt)).toBe('“a ||| b”');
+  expect([isPrompt(prompt), isPrompt({ ...prompt, pair: 3 })]).toEqual([true, false]);
+  expect(promptOf({ text: 'a', pair: 'b', ids: [[1, 2]], tokens: [['a', 'b']], spans: [], real: [[1, 1]] })).toEqual(prompt);
+});

@@ -23,6 +23,34 @@ describe.each(names)('%s', name => {
   });
 });
 
+interface Pairs { readonly kinds: Readonly<Record<string, { readonly base: string; readonly post_processor: unknown; readonly cases: readonly { readonly text: string; readonly pair: string; readonly ids: readonly number[]; readonly types: readonly number[]; readonly spans: readonly (readonly [number, number] | null)[]; readonly sequences: readonly (0 | 1 | null)[] }[] }>> }
+const pairs = (JSON.parse(readFileSync(join(fixtures, 'pairs/pairs.json'), 'utf8')) as Pairs).kinds;
+
+describe.each(Object.keys(pairs))('two texts, %s (fixtures by test/python/tokenizer_pairs.py)', kind => {
+  const { base, post_processor, cases } = pairs[kind], own = tokenizerOf({ ...read(`${base}.json`).tokenizer, post_processor }, kind);
+  it.each(cases.map(one => [JSON.stringify([one.text, one.pair]), one] as const))('%s', (_, { text, pair, ids, types, spans, sequences }) => {
+    const encoded = own.encode(text, pair);
+    expect(encoded.ids).toEqual(ids);
+    expect(encoded.types).toEqual(types);
+    expect(encoded.spans).toEqual(spans);
+    // The template's own tokens belong to the text before them; what stands in front of all belongs to the first.
+    expect(encoded.segments.filter((_one, i) => sequences[i] !== null)).toEqual(sequences.filter(one => one !== null));
+    expect([...encoded.segments].sort((a, b) => a - b)).toEqual(encoded.segments);
+  });
+});
+
+it('two texts need a template for two: a sentence', () => {
+  const own = tokenizerOf({ ...read('byte-level.json').tokenizer, post_processor: null }, 'a/tokenizer.json');
+  expect(() => own.encode('a', 'b')).toThrow('a/tokenizer.json has no template for two texts.');
+  expect(own.encode('a').types).toEqual(own.encode('a').ids.map(() => 0));
+});
+it('knows what starts a text, and what stands for the unknown', () => {
+  expect(tokenizerOf(read('wordpiece-cased.json').tokenizer, 'f').special).toEqual({ start: 2, unknown: 1 });
+  expect(tokenizerOf(read('llama2-like.json').tokenizer, 'f').special).toEqual({ start: 1, unknown: 0 });
+  expect(tokenizerOf(read('byte-level.json').tokenizer, 'f').special).toEqual({ start: 0 });
+  expect(tokenizerOf(read('unigram-metaspace.json').tokenizer, 'f').special).toEqual({ unknown: 2 });
+});
+
 describe('what a person reads', () => {
   it('decodes bytes, keeps pieces that are no text apart, and names unknown ids', () => {
     const own = tokenizerOf(read('byte-level.json').tokenizer, 'f');

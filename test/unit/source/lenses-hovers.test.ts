@@ -8,7 +8,7 @@ import { linkSites } from '../../../extension/source/link.ts';
 import { fixture, fixtureText, nodeSite, positionOf, textAt } from './support.ts';
 
 const sites = [0, 1].map(i => nodeSite(i, `/transformer/h.${i}/attn/Softmax`));
-const stats = (head: number, sink: number, batch = 0): HeadStats => ({ batch, head, sink, sinkKey: 0, patternEntropy: 1.5, prevTokenScore: 0, selfAttentionScore: 0, inductionScore: 0, qkDistance: 3, qkDistanceVariance: 1, maxProb: 0.5, firstTokenShare: sink });
+const stats = (head: number, sink: number, batch = 0): HeadStats => ({ batch, head, sink, sinkKey: 0, patternEntropy: 1.5, prevTokenScore: 0, selfAttentionScore: 0, inductionScore: 0, qkDistance: 3, qkDistanceVariance: 1, maxProb: 0.5, saturation: 0, firstTokenShare: sink });
 const parity = (maxAbs: number | null, ok: boolean | null = true): Parity => ({ maxAbs, of: maxAbs === null ? 'none' : 'pattern', rows: 64, dtype: 'F32', tolerance: 1e-5, ok });
 const trace: TraceInfo = {
   // Head 1 of the first site is a sink in both samples and counts once; 0.3 itself is not above the threshold.

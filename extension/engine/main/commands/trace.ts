@@ -15,9 +15,9 @@ const keeps = ['q', 'k', 'v', 'z', 'pattern', 'resid'];
 const mostPrompt = 16 * 2 ** 20;
 
 export const trace: Command = {
-  usage: 'trace MODEL --out FILE.attntrace (--prompt TEXT | --prompt-file F | --ids 1,2,3 | --inputs F.safetensors) [--keep q,k,v,z,pattern] [--layers 0-3,10] [--dtype auto|fp16|fp32] [--device auto|cpu] [--json]',
+  usage: 'trace MODEL --out FILE.attntrace (--prompt TEXT [--pair TEXT] | --prompt-file F | --ids 1,2,3 | --inputs F.safetensors) [--keep q,k,v,z,pattern] [--layers 0-3,10] [--dtype auto|fp16|fp32] [--device auto|cpu] [--json]',
   options: {
-    out: { type: 'string' }, prompt: { type: 'string' }, 'prompt-file': { type: 'string' }, ids: { type: 'string' }, inputs: { type: 'string' }, image: { type: 'string' },
+    out: { type: 'string' }, prompt: { type: 'string' }, pair: { type: 'string' }, 'prompt-file': { type: 'string' }, ids: { type: 'string' }, inputs: { type: 'string' }, image: { type: 'string' },
     generate: { type: 'string' }, keep: { type: 'string' }, layers: { type: 'string' }, dtype: { type: 'string' }, device: { type: 'string' }, json: { type: 'boolean' },
   },
   run: async (args, terminal) => {
@@ -61,10 +61,12 @@ function requestOf(args: Arguments): TraceRequest {
 function promptOf(args: Arguments): Prompt {
   const given = ['prompt', 'prompt-file', 'ids', 'inputs'].filter(name => args.text(name) !== undefined);
   if (given.length !== 1) throw new UsageError(given.length ? `Only one of ${given.map(name => `--${name}`).join(', ')} can be given.` : 'One of --prompt, --prompt-file, --ids and --inputs is needed.');
-  const value = args.text(given[0])!;
+  const value = args.text(given[0])!, pair = args.text('pair');
+  if (pair !== undefined && !given[0].startsWith('prompt')) throw new UsageError('--pair is the second text of --prompt or --prompt-file.');
+  const second = pair === undefined ? {} : { pair };
   switch (given[0]) {
-    case 'prompt': return { kind: 'text', text: value };
-    case 'prompt-file': return { kind: 'text', text: readPromptFile(resolve(value)) };
+    case 'prompt': return { kind: 'text', text: value, ...second };
+    case 'prompt-file': return { kind: 'text', text: readPromptFile(resolve(value)), ...second };
     case 'inputs': return { kind: 'tensors', file: resolve(value) };
     default: {
       const parts = value.split(',').map(part => part.trim()).filter(Boolean);
