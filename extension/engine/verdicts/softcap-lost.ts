@@ -3,7 +3,7 @@ import { siteLabel } from '../../contract/site.ts';
 import { few, labelOf, type VerdictRule } from './verdict.ts';
 
 export const softcapLost: VerdictRule = {
-  id: 'softcap-lost', title: 'Softcap lost in the export', summary: 'Sites without the softcap that config.json (attn_logit_softcapping) asks for.',
+  id: 'softcap-lost', title: 'Lost softcap', summary: 'Sites without the softcap that config.json (attn_logit_softcapping) asks for.',
   judge: trace => {
     const { expected, sites } = trace.manifest, cap = expected?.softcap, without = cap === undefined ? [] : sites.filter(site => site.kind === 'self' && !site.softcap);
     if (cap === undefined || !without.length) return [];

@@ -13,7 +13,7 @@ const site: Site = {
   name: 'blocks.3.attn', stack: 'main', layer: 3, kind: 'self', form: 'dense', heads: 8, kvHeads: 4, headDim: 32, valueDim: 32, mask: { causal: true, window: null, padding: true, additive: false }, scale: 1, softcap: null, sinkLogit: false,
   operator: 'Softmax', node: '/a/Softmax', capture: 'graph', taps: { q: null, k: null, v: null, probs: null, out: null }, source: { module: 'h.3.attn', class: 'Attention', file: null, line: null, level: 'class-hierarchy' },
 };
-const report: SitesReport = { formatVersion: 1, model: { file: 'model.onnx', graphHash: '', bytes: 1_000_000, modified: '', opsets: { '': 17 }, producer: 'pytorch 2.11.0', nodes: 9, dtype: 'fp16', dataFiles: [{ file: 'weights.bin', bytes: 9_000_000, modified: '' }] }, sites: [site, { ...site, name: 'blocks.4.attn', layer: 4 }], refused: [] };
+const report: SitesReport = { formatVersion: 1, model: { file: 'model.onnx', graphHash: '', bytes: 1_000_000, modified: '', opsets: { '': 17 }, producer: 'pytorch 2.11.0', nodes: 9, dtype: 'fp16', dataFiles: [{ file: 'weights.bin', bytes: 9_000_000, modified: '' }] }, inputs: ['input_ids'], sites: [site, { ...site, name: 'blocks.4.attn', layer: 4 }], refused: [] };
 const last: TraceSummary = { file: '/t', bytes: 1, created: '2026-01-01T09:30:00Z', model: { ...report.model, path: '/w/gpt2/onnx/model.onnx' }, prompt: 'x', batch: 1, tokens: 15, sites: 2, stored: 'F32', parity: { worst: 2.5e-6, failed: 0 } };
 
 describe('a model\'s row', () => {

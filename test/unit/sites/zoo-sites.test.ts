@@ -14,10 +14,10 @@ const configured: Readonly<Record<string, Configured>> = {
   gpt2: { kvHeads: 4, module: layer => `m.transformer.h.${layer}.attn`, class: 'GPT2Attention', line: 211 },
   llama: { kvHeads: 2, module: layer => `m.model.layers.${layer}.self_attn`, class: 'LlamaAttention', line: 268 },
   mistral_sw: { kvHeads: 2, module: layer => `m.model.layers.${layer}.self_attn`, class: 'MistralAttention', line: 164, window: [5, 5] },
-  gemma2: { kvHeads: 2, module: layer => `m.model.layers.${layer}.self_attn`, class: 'Gemma2Attention', line: 0, window: [5, null], scale: 1 / 16, softcap: 50 },
+  gemma2: { kvHeads: 2, module: layer => `m.model.layers.${layer}.self_attn`, class: 'Gemma2Attention', line: 273, window: [5, null], scale: 1 / 16, softcap: 50 },
   phi3: { kvHeads: 2, module: layer => `m.model.layers.${layer}.self_attn`, class: 'Phi3Attention', line: 249 },
-  bert: { kvHeads: 4, module: layer => `m.bert.encoder.layer.${layer}.attention.self`, class: 'BertSelfAttention', line: 0, mask: { causal: false, padding: true } },
-  distilbert: { kvHeads: 4, module: layer => `m.distilbert.transformer.layer.${layer}.attention`, class: 'DistilBertSelfAttention', line: 0, mask: { causal: false, padding: true } },
+  bert: { kvHeads: 4, module: layer => `m.bert.encoder.layer.${layer}.attention.self`, class: 'BertSelfAttention', line: 192, mask: { causal: false, padding: true } },
+  distilbert: { kvHeads: 4, module: layer => `m.distilbert.transformer.layer.${layer}.attention`, class: 'DistilBertSelfAttention', line: 191, mask: { causal: false, padding: true } },
   vit: { kvHeads: 4, module: layer => `m.layers.${layer}.attention`, class: 'ViTAttention', line: 224, mask: { causal: false, padding: false } },
 };
 
