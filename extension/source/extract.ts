@@ -1,6 +1,7 @@
 /** Collects what `PythonModule` holds from a syntax tree: classes (nested ones too), functions, imports, module-level names. */
 import type { Attribute, PythonClass, PythonFunction, PythonImport, PythonModule, Value } from './python-module.ts';
 import { scanFunction } from './scan-function.ts';
+import { fieldsOf } from './signature.ts';
 import { child, createSource, dottedName, type Source, type Syntax } from './syntax.ts';
 import { either, valueOf } from './values.ts';
 
@@ -78,7 +79,7 @@ function addClass(source: Source, node: Syntax, outer: string, into: PythonClass
   into.push({
     name, qualifiedName, headerRange: source.range({ start: node.start, end: headerEnd }), nameRange: source.range(id), range: source.range(node),
     bases: (superclasses?.children ?? []).map(b => dottedName(source, b.type === 'subscript' ? b.children[0] : b)).filter(b => b !== undefined),
-    attributes, methods,
+    attributes, fields: fieldsOf(source, body), methods,
   });
   for (const inner of nested) addClass(source, inner, qualifiedName, into);
 }

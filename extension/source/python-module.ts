@@ -33,17 +33,25 @@ export interface Attribute {
   readonly range: TextRange;
 }
 
-/** A submodule that a method calls. `target`: attributes from `self`; `*` for any element: `['attn']`, `['layers', '*']`, `['transformer', 'h', '*']`. `range` is what is called, without its arguments. */
-export interface ModuleCall { readonly target: readonly string[]; readonly range: TextRange }
+/** A submodule that a method calls. `target`: attributes from `self`; `*` for any element: `['attn']`, `['layers', '*']`, `['transformer', 'h', '*']`. `range` is what is called, without its arguments; `given`: names of variables among those. */
+export interface ModuleCall { readonly target: readonly string[]; readonly range: TextRange; readonly given: readonly string[] }
 
 /** What a function's own body shows of attention. `what` is the expression as a phrase: ``softmax of a product``, ``scaled_dot_product_attention``. */
 export interface AttentionSignal { readonly what: string; readonly range: TextRange }
+
+/** As written, long texts cut off. `rest` is `*args`, `keywords` is `**kwargs`, `keyword` must be given by its name. */
+export interface Parameter { readonly name: string; readonly kind: 'plain' | 'keyword' | 'rest' | 'keywords'; readonly annotation?: string; readonly fallback?: string }
+
+/** `name: annotation = fallback` in a class body. */
+export interface Field { readonly name: string; readonly annotation: string; readonly fallback?: string }
 
 export interface PythonFunction {
   readonly name: string;
   readonly range: TextRange;
   /** Names of the parameters, `self` left out. */
   readonly parameters: readonly string[];
+  /** The same ones with what is written about them, and with `*args` and `**kwargs`. */
+  readonly signature: readonly Parameter[];
   readonly calls: readonly ModuleCall[];
   readonly signals: readonly AttentionSignal[];
   /** Functions it uses: `helper`, `self.helper`, `super().helper` is `super.helper`. */
@@ -63,6 +71,7 @@ export interface PythonClass {
   /** As written, without subscripts and keywords: `nn.Module`. */
   readonly bases: readonly string[];
   readonly attributes: readonly Attribute[];
+  readonly fields: readonly Field[];
   readonly methods: readonly PythonFunction[];
 }
 

@@ -1,6 +1,7 @@
 /** Reads one function: what it assigns to `self`, which submodules it calls, what it uses and returns. */
 import type { Attribute, ModuleCall, PythonFunction, Value } from './python-module.ts';
 import { attentionSignals } from './signals.ts';
+import { signatureOf } from './signature.ts';
 import { child, stringLiteral, walk, type Source, type Syntax } from './syntax.ts';
 import { appended, either, elementOf, unknown, valueOf, type Environment } from './values.ts';
 
@@ -20,7 +21,7 @@ export function scanFunction(source: Source, node: Syntax, isMethod: boolean, so
   if (body) scan.block(body, { inLoop: false, inBranch: false });
   return {
     fn: {
-      name, range: source.range(node), parameters: own, calls: scan.calls, uses: [...scan.uses],
+      name, range: source.range(node), parameters: own, signature: signatureOf(source, child(node, 'parameters')).slice(isMethod ? 1 : 0), calls: scan.calls, uses: [...scan.uses],
       signals: body ? attentionSignals(source, body, softmaxes) : [],
       ...(scan.returned.length > 0 && { returns: either(scan.returned) }),
     },
@@ -113,11 +114,11 @@ function createScan(source: Source, env: Environment, method: string | undefined
     if (node.type !== 'call' || calls.length >= maxCalls) return true;
     const [callee, list] = node.children;
     const path = pathOf(callee);
-    if (path && path.length > 0) calls.push({ target: path, range: source.range(callee) });
+    if (path && path.length > 0) calls.push({ target: path, range: source.range(callee), given: variablesIn(source, list) });
     const used = callee && usedName(source, callee);
     if (used) uses.add(used);
     // torch.utils.checkpoint.checkpoint(block, x) and its many wrappers call the module for us.
-    if (used && /checkpoint/i.test(used)) for (const argument of list?.children ?? []) { const inner = pathOf(argument); if (inner) calls.push({ target: inner, range: source.range(argument) }); }
+    if (used && /checkpoint/i.test(used)) for (const argument of list?.children ?? []) { const inner = pathOf(argument); if (inner) calls.push({ target: inner, range: source.range(argument), given: variablesIn(source, list) }); }
     return true;
   });
 
@@ -228,4 +229,9 @@ function usedName(source: Source, callee: Syntax): string | undefined {
   if (object.type === 'identifier') return `${source.of(object)}.${source.of(id)}`;
   if (object.type === 'call' && /^super\s*\(/.test(source.of(object))) return `super.${source.of(id)}`;
   return source.of(id);
+}
+
+/** Variables that are handed over as they are, by position or by keyword. */
+function variablesIn(source: Source, list: Syntax | undefined): string[] {
+  return (list?.children ?? []).map(a => a.type === 'keyword_argument' ? a.children[1] : a).filter(a => a?.type === 'identifier').map(a => source.of(a));
 }
