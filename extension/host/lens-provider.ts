@@ -2,6 +2,7 @@
 import * as vscode from 'vscode';
 import { lensesOf, type Lens, type TraceInfo } from '../source/lenses.ts';
 import type { TextRange } from '../source/python-module.ts';
+import type { ExportOffer } from './export-offer.ts';
 import type { CommandId } from './manifest/commands.ts';
 import { traceEditor } from './manifest/contributions.ts';
 import type { LiveTrace, LiveTraces } from './live-traces.ts';
@@ -10,9 +11,9 @@ import { setting } from './read-setting.ts';
 import type { SourceLinks } from './source-links.ts';
 import type { TraceArguments } from './tracing.ts';
 
-export function createLensProvider(sources: PythonSources, traces: LiveTraces, links: SourceLinks): vscode.CodeLensProvider & vscode.Disposable {
+export function createLensProvider(sources: PythonSources, traces: LiveTraces, links: SourceLinks, offer: ExportOffer): vscode.CodeLensProvider & vscode.Disposable {
   const changed = new vscode.EventEmitter<void>();
-  const subscriptions = [changed, sources.onDidChange(() => changed.fire()), traces.onDidChange(() => changed.fire()), vscode.workspace.onDidChangeConfiguration(event => { if (event.affectsConfiguration('attnscope.codeLens')) changed.fire(); })];
+  const subscriptions = [changed, sources.onDidChange(() => changed.fire()), traces.onDidChange(() => changed.fire()), offer.onDidChange(() => changed.fire()), vscode.workspace.onDidChangeConfiguration(event => { if (event.affectsConfiguration('attnscope.codeLens')) changed.fire(); })];
   return {
     onDidChangeCodeLenses: changed.event,
     provideCodeLenses: async document => {
@@ -20,8 +21,11 @@ export function createLensProvider(sources: PythonSources, traces: LiveTraces, l
       const linked = await links.of(document);
       if (!linked) return [];
       const { document: source, index, from, until } = linked, traces = linked.traces.map(({ links: found, live }) => ({ links: found, trace: traceInfo(live) }));
-      return lensesOf(source, traces, index).filter(lens => lens.range.start.line >= from && lens.range.start.line < until)
-        .flatMap(lens => lensCommands(lens, document, lens.of === undefined ? undefined : linked.traces[lens.of].live.latest.file).map(command => new vscode.CodeLens(rangeOf(lens.range, from), command)));
+      const lenses = lensesOf(source, traces, index).filter(lens => lens.range.start.line >= from && lens.range.start.line < until);
+      return (await Promise.all(lenses.map(async lens => {
+        const own = lensCommands(lens, document, lens.of === undefined ? undefined : linked.traces[lens.of].live.latest.file), exported = await offer.of(lens, document, linked.traces.length > 0);
+        return [...own, ...(exported ? [exported] : [])].map(command => new vscode.CodeLens(rangeOf(lens.range, from), command));
+      }))).flat();
     },
     dispose: () => { for (const one of subscriptions) one.dispose(); },
   };

@@ -3,6 +3,7 @@ import * as vscode from 'vscode';
 import { registerCommands } from './commands/handlers.ts';
 import { createComparePanels } from './compare-panel.ts';
 import { createEngine } from './engine.ts';
+import { createExportOffer } from './export-offer.ts';
 import { createHoverProvider } from './hover-provider.ts';
 import { createLensProvider } from './lens-provider.ts';
 import { createLiveTraces } from './live-traces.ts';
@@ -31,7 +32,7 @@ export function activate(context: vscode.ExtensionContext): void {
   const tracesView = createTracesView(library);
   const editor = createTraceEditor({ context, analysis: () => engine.analysis(), restart: () => engine.restart(), openTraces, traces, links, session, tracing });
   const compare = createComparePanels({ context, analysis: () => engine.analysis(), restart: () => engine.restart(), openTraces, editor });
-  const lenses = createLensProvider(sources, traces, links), python: vscode.DocumentSelector = [{ language: 'python', scheme: 'file' }, { language: 'python', scheme: 'vscode-notebook-cell' }];
+  const offer = createExportOffer(models), lenses = createLensProvider(sources, traces, links, offer), python: vscode.DocumentSelector = [{ language: 'python', scheme: 'file' }, { language: 'python', scheme: 'vscode-notebook-cell' }];
   stop = () => engine.dispose();
   context.subscriptions.push(
     log, environments, sources, traces, tracing, lenses, models, library, tracesView, createModelsView({ models, inspector, library }), engine.onDidLoseTraces(({ reason }) => { editor.engineLost(reason); compare.engineLost(reason); }),
@@ -39,7 +40,7 @@ export function activate(context: vscode.ExtensionContext): void {
     vscode.languages.registerHoverProvider(python, createHoverProvider(links, () => engine.analysis())),
     vscode.window.registerCustomEditorProvider(traceEditor, editor, { supportsMultipleEditorsPerDocument: true, webviewOptions: { retainContextWhenHidden: false } }),
     vscode.window.registerWebviewPanelSerializer(comparePanel, compare),
-    ...registerCommands({ context, engine, session, tracing, editor, compare, models, library, tracesView, log }),
+    ...registerCommands({ context, engine, session, sources, tracing, editor, compare, models, library, tracesView, log }),
   );
 }
 

@@ -1,7 +1,7 @@
 /** Models of a workspace in the order in which they are offered; paths only, pure but for one look for a tokenizer. */
 import { existsSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
-import { basename, dirname, join, relative, sep } from 'node:path';
+import { basename, dirname, isAbsolute, join, relative, sep } from 'node:path';
 
 /** `models` with the nearest to `from` (a folder) first; ties: `model.onnx` before others, then by name. */
 export function byNearness(models: readonly string[], from: string | undefined): string[] {
@@ -22,6 +22,18 @@ export async function mostModelBytes(model: string): Promise<number> {
   const folder = dirname(model), names = await readdir(folder).catch((): string[] => []);
   const sizes = await Promise.all(names.slice(0, 1_000).map(async name => { const stats = await stat(join(folder, name)).catch(() => undefined); return stats?.isFile() ? stats.size : 0; }));
   return sizes.reduce((sum, size) => sum + size, 0);
+}
+
+/** Whether some model of `models` may have come from `source`: one that lies in its folder, below it, or below the folder above (`src/model.py`, `onnx/model.onnx`), as far as that is in `workspace`. A source from elsewhere has no folder of its own: any model counts. */
+export function hasModelNear(source: string, models: readonly string[], workspace: string | undefined): boolean {
+  if (workspace === undefined || !isWithin(workspace, source)) return models.length > 0;
+  const folder = dirname(source), above = dirname(folder), base = isWithin(workspace, above) || above === workspace ? above : folder;
+  return models.some(model => isWithin(base, model));
+}
+
+function isWithin(folder: string, path: string): boolean {
+  const way = relative(folder, path);
+  return way !== '' && way !== '..' && !way.startsWith(`..${sep}`) && !isAbsolute(way);
 }
 
 /** `model-20260101-093015.attntrace`, in local time; characters that a file system may refuse are replaced. */

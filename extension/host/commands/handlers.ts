@@ -4,6 +4,7 @@ import { showFailure } from '../failures.ts';
 import type { CommandId } from '../manifest/commands.ts';
 import { compareTraces } from './compare-traces.ts';
 import { restartEngine, showLog } from './engine.ts';
+import { exportOnnx } from './export-onnx.ts';
 import type { Handler, Host } from './handler.ts';
 import { openDemo } from './open-demo.ts';
 import { openHead } from './open-head.ts';
@@ -30,6 +31,7 @@ const handlers: { readonly [K in CommandId]: Handler } = {
   'attnscope.traceStorage': traceStorage,
   'attnscope.compareTraces': compareTraces,
   'attnscope.openHead': openHead,
+  'attnscope.exportOnnx': exportOnnx,
   'attnscope.openDemo': openDemo,
   'attnscope.showLog': showLog,
   'attnscope.restartEngine': restartEngine,

@@ -136,6 +136,11 @@ export const commands = {
     palette: false,
     help: 'Shows one head of a trace (links in hovers and lenses).',
   },
+  'attnscope.exportOnnx': {
+    title: 'Export to ONNX…',
+    palette: "editorLangId == 'python' && resourceScheme == 'file'",
+    help: 'For a class without a model: writes a script beside the source that exports the model to ONNX with dynamic axes and checks it against PyTorch.',
+  },
   'attnscope.openDemo': {
     title: 'Open Demo…',
     palette: always,

@@ -10,6 +10,7 @@ const families: readonly Family[] = [
   { folder: 'extension/engine/sites/patterns', type: 'Pattern', from: '../site-plan.ts', list: 'patterns', sentence: 'Every graph pattern of this folder' },
   { folder: 'extension/engine/metrics', type: 'Metric', from: './metric.ts', list: 'metrics', sentence: 'Every metric of this folder' },
   { folder: 'extension/engine/verdicts', type: 'VerdictRule', from: './verdict.ts', list: 'verdicts', sentence: 'Every verdict rule of this folder' },
+  { folder: 'extension/source/export-script/recipes', type: 'Recipe', from: '../recipe.ts', list: 'recipes', sentence: 'Every kind of model that a script is written for' },
 ];
 /** Files of a family's folder that are no members. */
 const notMembers = new Set(['registry.ts', 'metric.ts', 'verdict.ts', 'pattern.ts']);
