@@ -49,6 +49,6 @@ async function askWeights(script: WrittenScript): Promise<readonly string[] | un
   const picked = await vscode.window.showQuickPick([...items, browse, none], { title: 'Export to ONNX: weights', placeHolder: 'Which weights should the model have?', ignoreFocusOut: true, matchOnDescription: true });
   if (!picked) return undefined;
   if (picked === none) return ['--random'];
-  const path = picked.path ?? (await vscode.window.showOpenDialog({ title: 'Weights to export', canSelectFiles: script.weights === 'file', canSelectFolders: script.weights === 'folder', canSelectMany: false }))?.[0]?.fsPath;
+  const path = picked.path ?? (await vscode.window.showOpenDialog({ title: 'Weights of the model', canSelectFiles: script.weights === 'file', canSelectFolders: script.weights === 'folder', canSelectMany: false }))?.[0]?.fsPath;
   return path === undefined ? undefined : ['--weights', path];
 }

@@ -33,14 +33,14 @@ export interface Attribute {
   readonly range: TextRange;
 }
 
-/** A submodule that a method calls. `target`: attributes from `self`; `*` for any element: `['attn']`, `['layers', '*']`, `['transformer', 'h', '*']`. `range` is what is called, without its arguments; `given`: names of variables among those. */
-export interface ModuleCall { readonly target: readonly string[]; readonly range: TextRange; readonly given: readonly string[] }
+/** A submodule that a method calls. `target`: attributes from `self`; `*` for any element: `['attn']`, `['layers', '*']`, `['transformer', 'h', '*']`. `range` is what is called, without its arguments; `given`: those that are variables by their names, in order, `undefined` for any other expression. */
+export interface ModuleCall { readonly target: readonly string[]; readonly range: TextRange; readonly given: readonly (string | undefined)[] }
 
 /** What a function's own body shows of attention. `what` is the expression as a phrase: ``softmax of a product``, ``scaled_dot_product_attention``. */
 export interface AttentionSignal { readonly what: string; readonly range: TextRange }
 
-/** As written, long texts cut off. `rest` is `*args`, `keywords` is `**kwargs`, `keyword` must be given by its name. */
-export interface Parameter { readonly name: string; readonly kind: 'plain' | 'keyword' | 'rest' | 'keywords'; readonly annotation?: string; readonly fallback?: string }
+/** As written, long texts cut off. `rest` is `*args`, `keywords` is `**kwargs`, `keyword` must be given by its name, `position` must not. */
+export interface Parameter { readonly name: string; readonly kind: 'plain' | 'position' | 'keyword' | 'rest' | 'keywords'; readonly annotation?: string; readonly fallback?: string }
 
 /** `name: annotation = fallback` in a class body. */
 export interface Field { readonly name: string; readonly annotation: string; readonly fallback?: string }

@@ -231,7 +231,7 @@ function usedName(source: Source, callee: Syntax): string | undefined {
   return source.of(id);
 }
 
-/** Variables that are handed over as they are, by position or by keyword. */
-function variablesIn(source: Source, list: Syntax | undefined): string[] {
-  return (list?.children ?? []).map(a => a.type === 'keyword_argument' ? a.children[1] : a).filter(a => a?.type === 'identifier').map(a => source.of(a));
+/** Arguments by position or by keyword; undefined for those that are more than a variable. */
+function variablesIn(source: Source, list: Syntax | undefined): (string | undefined)[] {
+  return (list?.children ?? []).map(a => a.type === 'keyword_argument' ? a.children[1] : a).map(a => a?.type === 'identifier' ? source.of(a) : undefined);
 }

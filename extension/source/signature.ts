@@ -10,6 +10,7 @@ export function signatureOf(source: Source, list: Syntax | undefined): readonly 
   let keywordOnly = false;
   for (const node of (list?.children ?? []).slice(0, maxParameters)) {
     if (node.type === 'keyword_separator') { keywordOnly = true; continue; }
+    if (node.type === 'positional_separator') { for (const [i, one] of found.entries()) found[i] = { ...one, kind: 'position' }; continue; }
     const splat = /^(list|dictionary)_splat_pattern$/.test(node.type) ? node : node.children.find(c => /^(list|dictionary)_splat_pattern$/.test(c.type));
     const id = splat ? child(splat, 'identifier') : node.type === 'identifier' ? node : child(node, 'identifier');
     if (!id) continue;

@@ -63,6 +63,8 @@ export function factsOf(index: ModuleIndex, model: ClassRef, attention: ClassRef
     library: parts.some((part, i) => part === 'transformers' && parts[i + 1] === 'models') && /^modeling_\w+\.py$/.test(parts.at(-1) ?? ''),
     forward: signature.map(p => p.name),
   };
+  const unnamed = signature.find(p => p.kind === 'position');
+  if (unnamed) throw new UserError(`The forward of ${name} takes ${unnamed.name} by its position only (the "/" in its parameters), and inputs of a graph have names.`, 'Remove the "/", and export again.');
   const named = signature.filter(p => p.kind === 'plain' || p.kind === 'keyword');
   const inputs = named.map(parameter => inputOf(index, model, found.owner, parameter));
   const needed = named.filter((p, i) => p.fallback === undefined && inputs[i] !== undefined);
@@ -101,7 +103,8 @@ function readerOf(index: ModuleIndex, model: ClassRef, owner: ClassRef, name: st
   const methods = [index.method(owner, 'forward')?.fn, ...index.ancestry(model).own.flatMap(ref => ref.cls.methods)];
   for (const method of methods) {
     if (method === undefined || !method.parameters.includes(name)) continue;
-    const call = method.calls.find(one => one.given.includes(name));
+    // What comes first is what a module works on; masks and the like come after it.
+    const call = method.calls.find(one => one.given[0] === name);
     if (call) return call.target.map(part => part === '*' ? '0' : part).join('.');
   }
   return undefined;

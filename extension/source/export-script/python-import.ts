@@ -25,6 +25,8 @@ export function importSource(facts: ModelFacts, { climb, installedAs }: ScriptPl
 ${load}
     try:
         return run()
+    except SyntaxError as error:
+        stop(f"{error.filename}, line {error.lineno}, is not Python: {error.msg}. Correct it first.")
     except ModuleNotFoundError as error:
         stop(f"{SOURCE} imports {error.name}, which {sys.executable} does not have. Run this script with the Python that runs {SOURCE}, or install it there.")`;
 }

@@ -148,7 +148,7 @@ def settle(model, settings, given):
             if not isinstance(limit, int):
                 stop(f"How many different ids {name} may hold cannot be read from {SOURCE}. Give --input {name}={','.join(map(str, axes))}:ids:NUMBER.")
         inputs[name] = (kind, axes, limit)
-        print(f"Input {name}: {kind} [{', '.join(map(str, axes))}]" + (f", ids below {limit}" if limit else "") + (f", as {type(layer).__name__} takes it" if path and layer is not None else ""))
+        print(f"Input {name}: {kind} [{', '.join(map(str, axes))}]" + (f", ids below {limit}" if limit else "") + (f", as {path or 'the first layer'} ({type(layer).__name__}) takes it" if layer is not None else ""))
     return inputs
 
 

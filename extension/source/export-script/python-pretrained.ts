@@ -26,6 +26,8 @@ def make_model(options):
             stop("The weights bring their own config.json: --set and --config go with --random.")
         model = known.from_pretrained(options.weights)
     else:
+        if not values:
+            stop("--random needs the sizes of the model, since the library's own are large: give --config FILE.json, or --set num_hidden_layers=2 and so on.")
         settings = known.config_class
         model = known(settings(**{key: value for key, value in values.items() if key not in ("architectures", "model_type", "transformers_version")}))
     model.config.use_cache = False

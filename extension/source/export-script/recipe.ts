@@ -35,9 +35,9 @@ export interface ScriptPlace {
 /** A string literal of Python. */
 export function quoted(text: string): string { return JSON.stringify(text); }
 
-/** `storyteller`, `gpt2_lm_head_model`. */
+/** `storyteller`, `vit_for_image_classification`, `llama_for_causal_lm`. */
 export function snake(name: string): string {
-  return name.replace(/([a-z\d])([A-Z])/g, '$1_$2').replace(/([A-Z]+)([A-Z][a-z])/g, '$1_$2').toLowerCase().replace(/[^a-z\d]+/g, '_').replace(/^_+|_+$/g, '') || 'model';
+  return name.replace(/(?<=[a-z\d])(?=[A-Z][a-z])|(?<=[A-Z])(?=[A-Z][a-z])|(?<=[a-z])(?=[A-Z]{2,}(?:$|[A-Z][a-z]))/g, '_').toLowerCase().replace(/[^a-z\d]+/g, '_').replace(/^_+|_+$/g, '') || 'model';
 }
 
 /** The name under which Python imports a file; undefined where it cannot. */

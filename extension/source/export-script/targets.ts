@@ -32,7 +32,8 @@ export function exportTargets(index: ModuleIndex, attention: ClassRef): readonly
 
 /** Of one architecture with many heads, the one that people look at attention with. */
 function headRank(name: string): number {
-  const order = [/ForCausalLM$|LMHeadModel$/, /ForConditionalGeneration$/, /ForMaskedLM$/, /ForImageClassification$/, /ForPreTraining$/];
+  // Encoders have a causal class as well, for those who use them as decoders; encoder-decoders one of their decoder alone.
+  const order = [/ForMaskedLM$/, /ForConditionalGeneration$/, /ForCausalLM$|LMHeadModel$/, /ForImageClassification$/, /ForPreTraining$/];
   const at = order.findIndex(pattern => pattern.test(name));
   return at >= 0 ? at : /For[A-Z]\w+$/.test(name) ? order.length + 1 : order.length;
 }

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { byNearness, hasTokenizer, traceName, unusedTraceFile } from '../../../extension/host/model-files.ts';
+import { byNearness, hasModelNear, hasTokenizer, traceName, unusedTraceFile } from '../../../extension/host/model-files.ts';
 
 const place = mkdtempSync(join(tmpdir(), 'attnscope-host-'));
 afterAll(() => rmSync(place, { recursive: true, force: true }));
@@ -27,5 +27,18 @@ describe('models', () => {
     const first = unusedTraceFile(place, 'm.onnx', time);
     write(first, '');
     expect(unusedTraceFile(place, 'm.onnx', time)).toBe(at('m-20260102-030405-2.attntrace'));
+  });
+  it('are near a source in its folder, below it, and below the folder above, but not in another project of the workspace', () => {
+    const near = (source: string, ...models: string[]): boolean => hasModelNear(at(source), models.map(model => at(model)), place);
+    expect(near('a/src/model.py', 'a/src/model.onnx')).toBe(true);
+    expect(near('a/src/model.py', 'a/onnx/deep/model.onnx')).toBe(true);
+    expect(near('a/src/model.py', 'b/model.onnx', 'model.onnx')).toBe(false);
+    expect(near('model.py', 'out/model.onnx')).toBe(true);
+    // One folder up of a file at the top would be outside of the workspace.
+    expect(hasModelNear(at('model.py'), [join(place, '..', 'other', 'model.onnx')], place)).toBe(false);
+    expect(near('a/model.py', 'ab/model.onnx')).toBe(true);
+    expect(near('x/a/model.py', 'x-other/model.onnx')).toBe(false);
+    expect(near('x/a/model.py')).toBe(false);
+    expect([hasModelNear('/elsewhere/modeling.py', [at('m.onnx')], place), hasModelNear('/elsewhere/modeling.py', [], place), hasModelNear('/elsewhere/modeling.py', [at('m.onnx')], undefined)]).toEqual([true, false, true]);
   });
 });

@@ -66,6 +66,7 @@ describe('generating', () => {
     folders.push(root);
     writeFileSync(join(root, 'package.json'), '{"name":"x","scripts":{}}');
     for (const folder of ['sites/patterns', 'metrics', 'verdicts']) mkdirSync(join(root, 'extension/engine', folder), { recursive: true });
+    mkdirSync(join(root, 'extension/source/export-script/recipes'), { recursive: true });
     const [folder, file] = ['extension/engine/metrics', 'extension/engine/metrics/two-words.ts'];
     writeFileSync(join(root, file), "export const twoWords: Metric = { id: 'two-words' };\n");
     expect(staleGenerated(root)).toEqual(['package.json', `${folder}/registry.ts`]);
