@@ -28,6 +28,7 @@ export const cases: readonly Case[] = [
   { name: 'a package', source: 'pkg', args: ['--random', '--set', 'vocab_size=40', '--forward', 'start_pos=0'], trace: { ids }, sites: 2 },
   { name: 'a package, without the number that forward needs', source: 'pkg', args: ['--random', '--set', 'vocab_size=40'], trace: undefined, refused: 'forward needs start_pos, which is no tensor: the graph holds it as a constant. Give --forward start_pos=VALUE.' },
   { name: 'a package, without a field of its config', source: 'pkg', args: ['--random', '--forward', 'start_pos=0'], trace: undefined, refused: 'ModelArgs needs vocab_size, and model.py gives no default. Give --set vocab_size=VALUE' },
+  { name: 'a half-typed source', source: 'broken.py', args: ['--random', '--set', 'n_layer=2'], trace: undefined, refused: 'broken.py, line 12, is not Python: ' },
   { name: 'an unknown config', source: 'unknown_config.py', args: ['--random', '--set', 'vocab=40', '--set', 'width=16'], trace: { ids }, sites: 1 },
   { name: 'an unknown config without values', source: 'unknown_config.py', args: ['--random', '--set', 'vocab=40'], trace: undefined, refused: 'Model reads cfg.width, and nobody gave it. Give --set width=VALUE' },
   { name: 'floats in, keyword-only arguments', source: 'keyword_only.py', args: ['--random', '--set', 'dim=16', '--set', 'depth=2'], trace: { inputs: { frames: [1, 9, 12] } }, sites: 2 },

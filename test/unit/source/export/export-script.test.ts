@@ -66,10 +66,11 @@ describe('what is read from the source', () => {
     const index = await indexOfText('class Attention(nn.Module):\n  def forward(self, x):\n    return F.scaled_dot_product_attention(x, x, x)\n', '/home/me/my-model v2.py');
     expect(scriptOf(index).text).toContain('spec_from_file_location("my_model_v2_py", FOLDER / SOURCE)');
   });
-  it('where the text is not Python: the script says so, and everything else is still read', async () => {
-    const { text } = scriptOf(await indexOf('broken.py'));
-    expect(text).toContain('Caution: line 19 of broken.py is not Python');
-    expect(scriptOf(await demo()).text).not.toContain('Caution');
+  it('what can be read of a half-typed file, and the script will name the line that is not Python', async () => {
+    const script = scriptOf(await indexOf('broken.py'));
+    expect(readFrom(script)).toBe('"idx": ("ids", ("batch", "sequence"), "h.0"),\nCONSTANTS = {}\nFORWARD = ["targets"]');
+    expect(script.text).toContain('model = build(source.GPT, values, config=config)');
+    expect(script.text).toContain('stop(f"{error.filename}, line {error.lineno}, is not Python: {error.msg}. Correct it first.")');
   });
 });
 
