@@ -12,14 +12,15 @@ import { packVsix } from '../bed/vsix.mjs';
 import { openWorkbench } from '../bed/workbench.mjs';
 import { packageCases } from './package.mjs';
 import { packSuite } from './suite-extension.mjs';
+import { compareCases, twoTraces } from './walk/compare.mjs';
 import { walkCases } from './walk/walk.mjs';
 
 const suiteTimeoutMs = 300_000;
 /** The Node that runs this: the tests ask that the engine runs on it too, since it is another than code-server's. */
 const otherNode = { ATTNSCOPE_OTHER_NODE: process.execPath, ATTNSCOPE_OTHER_NODE_VERSION: process.versions.node };
 
-/** Outcomes of all workbench suites; `env` goes to code-server and so to the engine. `only` picks among package, api, restricted, walk. */
-export async function testWorkbench(env, only = ['package', 'api', 'restricted', 'walk'], build = false) {
+/** Outcomes of all workbench suites; `env` goes to code-server and so to the engine. `only` picks among package, api, restricted, walk, compare. */
+export async function testWorkbench(env, only = ['package', 'api', 'restricted', 'walk', 'compare'], build = false) {
   const vsix = await packVsix({ build });
   const suite = only.includes('api') || only.includes('restricted') ? await packSuite() : undefined;
   // Outside of the checkout: inside, Node would find our node_modules on the way up, and hide what the package lacks.
@@ -33,6 +34,10 @@ export async function testWorkbench(env, only = ['package', 'api', 'restricted',
       if (only.includes('package')) found.push(...await outcomesOf('package', packageCases(vsix, installed)));
       if (only.includes('walk')) found.push(...await outcomesOf('walk', walkCases({ server, page, lines }), page));
       return found;
+    }));
+    if (only.includes('compare')) outcomes.push(...await inWorkbench({ place, name: 'compare', vsix: [vsix], env }, async (server, page, lines) => {
+      await twoTraces(server.workspace, place);
+      return outcomesOf('compare', compareCases({ server, page, lines }), page);
     }));
     for (const scenario of ['api', 'restricted'].filter(name => only.includes(name))) {
       const file = join(place, `${scenario}.json`);

@@ -92,7 +92,7 @@ export function CompareHead({ store, state, diff, site, head }: Props) {
   return (
     <section class="compare-head" data-testid="compare-head" data-label={label} data-ready={change?.ready ? 'true' : 'false'}>
       <div class="toolbar">
-        <h2>{label}</h2>
+        <h2 class="label-of-head">{label}</h2>
         <Button title="The head that differs more" testid="compare-previous" disabled={rank <= 0} onPress={() => step(-1)}>‹</Button>
         <span class="quiet">{rank < 0 ? 'equal' : `${rank + 1} of ${order.length}`}</span>
         <Button title="The head that differs less" testid="compare-next" disabled={rank < 0 || rank + 1 >= order.length} onPress={() => step(1)}>›</Button>
@@ -115,7 +115,7 @@ export function CompareHead({ store, state, diff, site, head }: Props) {
             <canvas class="axes" ref={axes[kind]} aria-hidden="true" />
             <b class="which" style={{ left: `${margins[kind]}px` }}>{titles[kind]}</b>
             {told && pointer?.kind === kind && (
-              <div class="hover-card" data-testid="compare-hover" style={{ ...(n === 2 ? { right: `${(maps.current?.size.width ?? 0) - pointer.x + 14}px` } : { left: `${margins[kind] + pointer.x + 14}px` }), ...(pointer.y > height - 110 && height > 150 ? { bottom: `${height - pointer.y + 14}px` } : { top: `${top + pointer.y + 14}px` }) }}>
+              <div class="hover-card" data-testid="compare-hover" style={{ ...(pointer.x > (maps.current?.size.width ?? 0) / 2 ? { right: `${(maps.current?.size.width ?? 0) - pointer.x + 14}px` } : { left: `${margins[kind] + pointer.x + 14}px` }), ...(pointer.y > height - 110 && height > 150 ? { bottom: `${height - pointer.y + 14}px` } : { top: `${top + pointer.y + 14}px` }) }}>
                 <p class="large" data-testid="compare-hover-values">{told.a} → {told.b} <span class="quiet">{told.change}</span></p>
                 <p><span class="quiet">query {focus.row}</span> {told.query}</p>
                 <p><span class="quiet">key {focus.col}</span> {told.key}</p>

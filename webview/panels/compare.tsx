@@ -91,7 +91,7 @@ function NextTokens({ next }: { readonly next: NextTokenDiff }) {
           })}
         </tbody>
       </table>
-      <p class="quiet" data-testid="next-kl">Only the {next.stored[0] === next.stored[1] ? next.stored[0] : next.stored.join(' and ')} most likely are stored: {next.klAB === null && next.klBA === null ? 'the two have none in common.' : `KL(A‖B) is at least ${nats(next.klAB)}, KL(B‖A) ${nats(next.klBA)}.`}</p>
+      <p class="quiet" data-testid="next-kl">Only the {next.stored[0] === next.stored[1] ? next.stored[0] : next.stored.join(' and ')} most likely are stored: {next.js === null ? 'the two have none in common.' : next.js === 0 && next.tokens.every(({ a, b }) => a === b) ? 'they are equal.' : `KL(A‖B) is at least ${nats(next.klAB)}, KL(B‖A) ${nats(next.klBA)}.`}</p>
     </section>
   );
 }

@@ -39,9 +39,9 @@ function numbers(head: HeadDiff): string[] {
 }
 
 function nextTokens(next: NextTokenDiff, several: boolean): string[] {
-  const share = (value: number | null): string => (value === null ? '-' : `${(value * 100).toFixed(1)}%`), nats = (value: number | null): string => (value === null ? 'unknown' : value < 1e-3 && value > 0 ? value.toExponential(1) : value.toFixed(4));
+  const share = (value: number | null): string => (value === null ? '-' : `${(value * 100).toFixed(1)}%`), nats = (value: number | null): string => (value === null ? '∞' : value < 1e-3 && value > 0 ? value.toExponential(1) : value.toFixed(4));
   return [
     table([[`next token${several ? ` [${next.batch}]` : ''}`, 'A', 'B'], ...next.tokens.map(({ token, a, b }) => [JSON.stringify(token), share(a), share(b)])]),
-    `Only the ${next.stored[0] === next.stored[1] ? next.stored[0] : next.stored.join(' and ')} most likely are stored: KL(A|B) is at least ${nats(next.klAB)} nats, KL(B|A) ${nats(next.klBA)}.`,
+    `Only the ${next.stored[0] === next.stored[1] ? next.stored[0] : next.stored.join(' and ')} most likely are stored: ${next.js === null ? 'the two have none in common' : next.tokens.every(({ a, b }) => a === b) ? 'they are equal' : `KL(A|B) is at least ${nats(next.klAB)} nats, KL(B|A) ${nats(next.klBA)}`}.`,
   ];
 }
