@@ -1,10 +1,11 @@
 /** The engine as its users see it: two child processes that start when needed, can be killed, and come back. */
-import { rmSync } from 'node:fs';
+import { rmSync, statSync } from 'node:fs';
 import type { AnalysisApi, Captured, Hello, Progress, RunnerApi, TraceRequest } from '../contract/api.ts';
 import { Cancelled, PeerGone } from '../contract/errors.ts';
 import type { RunFacts } from '../contract/estimate.ts';
 import { connect, type Api, type CallOptions, type Client } from '../contract/rpc.ts';
 import type { SitesReport } from '../contract/site.ts';
+import type { Manifest } from '../contract/trace.ts';
 import { startChild, type Child } from './start-child.ts';
 
 export interface EngineOptions {
@@ -18,6 +19,7 @@ export interface EngineOptions {
   readonly onGone?: (role: Hello['role'], reason: string) => void;
 }
 
+interface Completed { readonly file: string; readonly manifest: Manifest }
 interface Running<A extends Api<A>> { readonly child: Promise<Child>; readonly client: Promise<Client<A>>; ended?: string }
 
 export class Engine {
@@ -44,6 +46,33 @@ export class Engine {
       for (const suffix of ['part', 'side', 'capture']) rmSync(`${request.out}.${suffix}`, { force: true });
       throw error;
     }
+  }
+
+  /**
+   * Runs the model, completes the trace and publishes it at `request.out`. Cancelling ends the run within a second and leaves no file.
+   * When analysis dies over a finished capture, its successor completes it: a run is not lost to that. Errors: `UserError`, `Cancelled`, `PeerGone`.
+   */
+  async trace(request: TraceRequest, options: { readonly signal?: AbortSignal; readonly onProgress?: (progress: Progress) => void } = {}): Promise<Completed> {
+    const { signal, onProgress } = options, before = writtenAt(request.out), captured = await this.capture(request, options);
+    const complete = async (): Promise<Completed> => (await this.analysis()).complete(captured, { ...(signal ? { signal } : {}), onProgress: value => onProgress?.(value as Progress) });
+    try {
+      return await complete().catch(async (error: unknown) => {
+        if (!(error instanceof PeerGone) || this.#disposed || signal?.aborted) throw error;
+        return writtenAt(request.out) === before ? complete() : this.#published(request.out);
+      });
+    } catch (error) {
+      // The analysis process that was completing it may be the one that died: its successor cleans up.
+      if (!this.#disposed) await this.analysis().then(analysis => analysis.discard({ out: request.out })).catch((failure: unknown) => this.#options.onLog?.('analysis', String(failure)));
+      throw signal?.aborted ? new Cancelled() : error;
+    }
+  }
+
+  /** The trace at `out`, which an analysis process renamed into place and died before it could say so. */
+  async #published(out: string): Promise<Completed> {
+    const analysis = await this.analysis(), { trace, file, manifest } = await analysis.open({ file: out });
+    await analysis.discard({ out });
+    await analysis.close({ trace });
+    return { file, manifest };
   }
 
   /** The process that owns traces; started when first asked for. Errors: `UserError`, `PeerGone`. */
@@ -100,6 +129,9 @@ export class Engine {
     await child?.closed;
   }
 }
+
+/** When a file was written, in ms; 0 when it is not there. */
+function writtenAt(file: string): number { return statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0; }
 
 /** onnxruntime refuses operator sets newer than its own release unless told otherwise. */
 const runnerEnv = { ALLOW_RELEASED_ONNX_OPSET_ONLY: '0' };

@@ -2,13 +2,13 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import * as vscode from 'vscode';
-import type { AnalysisApi, Progress, TraceRequest } from '../contract/api.ts';
-import { Cancelled } from '../contract/errors.ts';
+import type { AnalysisApi, Hello, Progress, TraceRequest } from '../contract/api.ts';
 import type { RunFacts } from '../contract/estimate.ts';
 import type { Client } from '../contract/rpc.ts';
 import type { SitesReport } from '../contract/site.ts';
 import type { Manifest } from '../contract/trace.ts';
 import { Engine } from '../children/engine.ts';
+import { createLosses } from './losses.ts';
 import { setting } from './read-setting.ts';
 
 export interface HostEngine {
@@ -25,16 +25,21 @@ export interface HostEngine {
   analysis(): Promise<Client<AnalysisApi>>;
   /** Ends both processes, reads the settings anew; they start when they are needed. */
   restart(): Promise<void>;
-  /** Analysis is gone: ids of open traces mean nothing any more. `reason` is a sentence; undefined when it was restarted on purpose. */
+  /** Who the processes are that run now; starts none. */
+  hellos(): Promise<readonly Hello[]>;
+  /** Path of the Node.js that they run on. */
+  readonly node: string;
+  /** Analysis is gone: ids of open traces mean nothing any more. `reason`, a sentence: it died again at once and is not started by itself; undefined: the next call finds a new one. */
   readonly onDidLoseTraces: vscode.Event<{ readonly reason: string | undefined }>;
   dispose(): Promise<void>;
 }
 
 export function createEngine(context: vscode.ExtensionContext, log: vscode.LogOutputChannel): HostEngine {
-  const lost = new vscode.EventEmitter<{ readonly reason: string | undefined }>();
+  const lost = new vscode.EventEmitter<{ readonly reason: string | undefined }>(), losses = createLosses();
   const dist = join(context.extensionPath, 'dist');
+  let node = '';
   const make = (): Engine => {
-    const node = engineNode(dist);
+    node = engineNode(dist);
     log.info(`The engine runs on ${node}.`);
     return new Engine({
       scripts: { runner: join(dist, 'runner.js'), analysis: join(dist, 'analysis.js') },
@@ -42,32 +47,25 @@ export function createEngine(context: vscode.ExtensionContext, log: vscode.LogOu
       onLog: (role, line) => log.info(`[${role}] ${line}`),
       onGone: (role, reason) => {
         log.error(reason);
-        if (role === 'analysis') lost.fire({ reason });
+        if (role === 'analysis') lost.fire({ reason: losses.again(Date.now()) ? reason : undefined });
       },
     });
   };
   let engine = make();
   return {
-    trace: async (request, { signal, onProgress }) => {
-      const using = engine;
-      const captured = await using.capture(request, { signal, onProgress });
-      try {
-        return await (await using.analysis()).complete(captured, { signal, onProgress: progress => onProgress(progress as Progress) });
-      } catch (error) {
-        // The analysis process that was completing it may be the one that died: its successor cleans up.
-        await using.analysis().then(analysis => analysis.discard({ out: request.out })).catch((failure: unknown) => log.warn(String(failure)));
-        throw signal.aborted ? new Cancelled() : error;
-      }
-    },
+    trace: (request, options) => engine.trace(request, options),
     sites: model => engine.sites(model),
     weigh: (request, signal) => engine.weigh(request, { signal }),
     analysis: () => engine.analysis(),
     restart: async () => {
       const old = engine;
       engine = make();
+      losses.forget();
       await old.dispose();
       lost.fire({ reason: undefined });
     },
+    hellos: () => engine.hellos(),
+    get node() { return node; },
     onDidLoseTraces: lost.event,
     dispose: async () => { lost.dispose(); await engine.dispose(); },
   };

@@ -19,20 +19,22 @@ export interface LiveTraces {
   staleOf(open: OpenTrace): Promise<string | undefined>;
   /** A trace came, went or went stale. */
   readonly onDidChange: vscode.Event<void>;
+  /** This file of a traced model (absolute path) was written, made or removed; at once, and for every piece that is written. */
+  readonly onDidTouch: vscode.Event<string>;
   dispose(): void;
 }
 
 export function createLiveTraces(session: Session, openTraces: OpenTraces, log: vscode.LogOutputChannel): LiveTraces {
-  const changed = new vscode.EventEmitter<void>(), leases = new Map<string, TraceLease>(), watchers = new Map<string, vscode.FileSystemWatcher>();
+  const changed = new vscode.EventEmitter<void>(), fileTouched = new vscode.EventEmitter<string>(), leases = new Map<string, TraceLease>(), watchers = new Map<string, vscode.FileSystemWatcher>();
   let waiting: NodeJS.Timeout | undefined;
   // A model is written in pieces: look when it has been quiet for a moment.
-  const touched = (): void => { clearTimeout(waiting); waiting = setTimeout(() => changed.fire(), 300); };
+  const touched = (path: string): void => { fileTouched.fire(path); clearTimeout(waiting); waiting = setTimeout(() => changed.fire(), 300); };
   const watch = (path: string): void => {
     if (watchers.has(path)) return;
     const watcher = vscode.workspace.createFileSystemWatcher(new vscode.RelativePattern(vscode.Uri.file(dirname(path)), basename(path).replace(/[*?{}[\]]/g, '?')));
-    watcher.onDidChange(touched);
-    watcher.onDidCreate(touched);
-    watcher.onDidDelete(touched);
+    watcher.onDidChange(() => touched(path));
+    watcher.onDidCreate(() => touched(path));
+    watcher.onDidDelete(() => touched(path));
     watchers.set(path, watcher);
   };
   const staleOf: LiveTraces['staleOf'] = open => {
@@ -60,10 +62,11 @@ export function createLiveTraces(session: Session, openTraces: OpenTraces, log: 
     all: async () => (await Promise.all(session.latest().slice(0, mostLive).map(live))).filter(one => one !== undefined),
     staleOf,
     onDidChange: changed.event,
+    onDidTouch: fileTouched.event,
     dispose: () => {
       clearTimeout(waiting);
       subscription.dispose();
-      for (const one of [...watchers.values(), ...leases.values(), changed]) one.dispose();
+      for (const one of [...watchers.values(), ...leases.values(), changed, fileTouched]) one.dispose();
     },
   };
 }

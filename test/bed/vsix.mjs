@@ -1,8 +1,9 @@
-/** Packs the extension as users get it: one platform's natives and its Node, no sources, no tests; `node test/bed/vsix.mjs --target linux-x64`. */
+/** Packs the extension as users get it: one platform's natives and its Node, no sources, no tests; `node test/bed/vsix.mjs --target linux-x64`, or `--target all`. */
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { ensureNodeRuntime, runtimes } from './node-runtimes.mjs';
+import { ensureNodeRuntime } from './node-runtimes.mjs';
+import { contents, hasRuntime, packagedManifest, targets } from './package-files.mjs';
 import { ensurePackages } from './packages.mjs';
 import { BedError, cache, root, run, say } from './run.mjs';
 
@@ -11,7 +12,7 @@ export const vsixLimitBytes = 110 * 2 ** 20;
 
 /** Builds, lays out and packs; returns the file's path. `build: false` packs the dist that is there. */
 export async function packVsix({ target = 'linux-x64', build = true } = {}) {
-  if (!Object.hasOwn(runtimes, target)) throw new BedError(`There is no package for ${target}. Targets: ${Object.keys(runtimes).join(', ')}.`);
+  if (!targets.includes(target)) throw new BedError(`There is no package for ${target}. Targets: ${targets.join(', ')}, all.`);
   await ensurePackages();
   const runtime = await ensureNodeRuntime(target);
   if (build) await run(process.execPath, ['build.mjs']);
@@ -26,41 +27,24 @@ export async function packVsix({ target = 'linux-x64', build = true } = {}) {
   return file;
 }
 
-/**
- * Fills `stage` with the extension for `target`. Native packages go to dist/node_modules, where Node finds them from
- * dist/runner.js by itself; vsce leaves out a node_modules at the top, and would otherwise ask npm, which wants the
- * download helpers of onnxruntime-node too.
- */
+/** Fills `stage` with the extension for `target`. */
 function layOut(stage, target, runtime) {
   rmSync(stage, { recursive: true, force: true });
   mkdirSync(stage, { recursive: true });
-  for (const name of ['README.md', 'CHANGELOG.md', 'LICENSE', '.vscodeignore', 'media', 'dist']) {
-    if (existsSync(join(root, name))) cpSync(join(root, name), join(stage, name), { recursive: true });
-  }
-  const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
-  for (const key of ['scripts', 'dependencies', 'devDependencies', 'private']) delete manifest[key];
-  writeFileSync(join(stage, 'package.json'), `${JSON.stringify(manifest, undefined, 2)}\n`);
-  for (const path of natives(target)) cpSync(join(root, 'node_modules', path), join(stage, 'dist/node_modules', path), { recursive: true });
+  for (const [from, to] of contents(target)) if (existsSync(from)) cpSync(from, join(stage, to), { recursive: true });
+  writeFileSync(join(stage, 'package.json'), packagedManifest());
   cpSync(runtime, join(stage, 'dist/node'), { recursive: true, filter: path => !path.endsWith('stamp') });
 }
 
-/** The files of node_modules that the engine loads at run time on `target`, below it. */
-function natives(target) {
-  const [platform, arch] = target.split('-');
-  return [
-    'onnxruntime-common/package.json', 'onnxruntime-common/dist/cjs',
-    'onnxruntime-node/package.json', ...['index', 'binding', 'backend', 'version'].map(name => `onnxruntime-node/dist/${name}.js`),
-    `onnxruntime-node/bin/napi-v6/${platform}/${arch}`,
-    'webgpu/package.json', 'webgpu/index.js', 'webgpu/LICENSE.md',
-    `webgpu/dist/${platform === 'darwin' ? 'darwin-universal' : target}`,
-  ];
-}
-
 if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
-  const at = process.argv.indexOf('--target');
+  const at = process.argv.indexOf('--target'), named = at < 0 ? 'linux-x64' : process.argv[at + 1];
   try {
-    const file = await packVsix({ target: at < 0 ? 'linux-x64' : process.argv[at + 1] });
-    say(`${file}: ${(statSync(file).size / 2 ** 20).toFixed(1)} MiB`);
+    let build = true;
+    for (const target of named === 'all' ? targets : [named]) {
+      const file = await packVsix({ target, build });
+      say(`${file}: ${(statSync(file).size / 2 ** 20).toFixed(1)} MiB${hasRuntime(target) ? '' : ' (opens traces; onnxruntime has no build for this platform, so that it runs no model, and says so)'}`);
+      build = false;
+    }
   } catch (error) {
     if (!(error instanceof BedError)) throw error;
     process.stderr.write(`${error.message}\n`);

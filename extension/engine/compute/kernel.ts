@@ -1,5 +1,6 @@
 /** Attention on the CPU as little ONNX graphs over blocks of rows, run by onnxruntime: heads are laid out [kvHead, group, row, key]. */
 import type * as Ort from 'onnxruntime-node';
+import { withoutRuntime } from '../../contract/platform.ts';
 import { buildModel } from '../onnx/build.ts';
 import { dataType, type NewNode, type NewTensor, type ValueInfo } from '../onnx/model.ts';
 
@@ -197,7 +198,7 @@ const oneCore: Ort.InferenceSession.SessionOptions = { intraOpNumThreads: 1 };
 function sessionFor(kind: string, build: () => Uint8Array, cores = oneCore): Promise<Ort.InferenceSession> {
   let session = sessions.get(kind);
   if (!session) {
-    session = import('onnxruntime-node').then(loaded => {
+    session = loadRuntime().then(loaded => {
       ort = loaded;
       return ort.InferenceSession.create(build(), { ...cores, interOpNumThreads: 1, executionMode: 'sequential', graphOptimizationLevel: 'all', logSeverityLevel: 3 });
     });
@@ -205,6 +206,13 @@ function sessionFor(kind: string, build: () => Uint8Array, cores = oneCore): Pro
     session.catch(() => sessions.delete(kind));
   }
   return session;
+}
+
+/** Errors: `UserError` on a platform that onnxruntime has no build for. */
+async function loadRuntime(): Promise<typeof Ort> {
+  const refused = withoutRuntime('Maps cannot be computed', process.platform, process.arch);
+  if (refused) throw refused;
+  return import('onnxruntime-node');
 }
 
 const opsets = { '': 17, 'com.microsoft': 1 };

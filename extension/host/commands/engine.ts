@@ -1,6 +1,11 @@
-/** Restart Engine and Show Log. */
+/** Restart Engine, Show Log and Cancel Trace. */
 import * as vscode from 'vscode';
 import type { Handler } from './handler.ts';
+
+export const cancel: Handler = host => {
+  host.retrace.cancel();
+  host.tracing.cancel();
+};
 
 export const restartEngine: Handler = async host => {
   host.tracing.cancel();

@@ -3,12 +3,14 @@ import * as vscode from 'vscode';
 import { showFailure } from '../failures.ts';
 import type { CommandId } from '../manifest/commands.ts';
 import { compareTraces } from './compare-traces.ts';
-import { restartEngine, showLog } from './engine.ts';
+import { copyDiagnostics } from './copy-diagnostics.ts';
+import { cancel, restartEngine, showLog } from './engine.ts';
 import { exportOnnx } from './export-onnx.ts';
 import type { Handler, Host } from './handler.ts';
 import { openDemo } from './open-demo.ts';
 import { openHead } from './open-head.ts';
 import { openTrace } from './open-trace.ts';
+import { openWalkthrough } from './open-walkthrough.ts';
 import { copyPath, revealFile } from './places.ts';
 import { trace, traceWith } from './trace.ts';
 import { traceAgain } from './trace-again.ts';
@@ -18,6 +20,7 @@ const handlers: { readonly [K in CommandId]: Handler } = {
   'attnscope.trace': trace,
   'attnscope.traceWith': traceWith,
   'attnscope.traceAgain': traceAgain,
+  'attnscope.cancel': cancel,
   'attnscope.openTrace': openTrace,
   'attnscope.openLastTrace': openLastTrace,
   'attnscope.renameTrace': renameTrace,
@@ -35,6 +38,8 @@ const handlers: { readonly [K in CommandId]: Handler } = {
   'attnscope.openDemo': openDemo,
   'attnscope.showLog': showLog,
   'attnscope.restartEngine': restartEngine,
+  'attnscope.copyDiagnostics': copyDiagnostics,
+  'attnscope.openWalkthrough': openWalkthrough,
 };
 
 /** Registers all of them; what they throw is shown where the user looks. */

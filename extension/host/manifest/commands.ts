@@ -20,31 +20,38 @@ const models = 'view == attnscope.models', traces = 'view == attnscope.traces';
 const model = `${models} && viewItem =~ /^model/`, traced = `${models} && viewItem == model.traced`, trace = `${traces} && viewItem =~ /^trace/`;
 const inTraces = "focusedView == 'attnscope.traces' && !inputFocus";
 const showsTrace = "activeCustomEditorId == 'attnscope.trace'";
+/** Running a model needs trust, and files that are on this machine. */
+const canTrace = 'isWorkspaceTrusted && !virtualWorkspace';
 
 export const commands = {
   'attnscope.trace': {
     title: 'Trace Attention',
     icon: 'telescope',
-    palette: always,
+    palette: canTrace,
     menus: {
-      'explorer/context': { when: "resourceExtname == '.onnx' && resourceScheme == 'file'", group: 'navigation@90' },
-      'editor/context': { when: 'editorHasSelection && !editorReadonly', group: 'z_attnscope@1' },
+      'explorer/context': { when: "resourceExtname == '.onnx' && resourceScheme == 'file' && isWorkspaceTrusted", group: 'navigation@90' },
+      'editor/context': { when: `editorHasSelection && !editorReadonly && ${canTrace}`, group: 'z_attnscope@1' },
       'view/item/context': [{ when: model, group: 'inline@2' }, { when: model, group: '1_trace@1' }],
     },
     help: 'Runs a model once on a text and shows what every head attended to. Selected text is the prompt; model and prompt are remembered.',
   },
   'attnscope.traceWith': {
     title: 'Trace Attention With…',
-    palette: always,
+    palette: canTrace,
     menus: { 'view/item/context': { when: model, group: '1_trace@2' } },
     help: 'The same, and asks for model and prompt again.',
   },
   'attnscope.traceAgain': {
     title: 'Trace Again',
     icon: 'refresh',
-    palette: showsTrace,
-    menus: { 'editor/title': { when: showsTrace, group: 'navigation@1' }, 'view/item/context': { when: trace, group: '1_trace@2' } },
+    palette: `${showsTrace} && ${canTrace}`,
+    menus: { 'editor/title': { when: `${showsTrace} && ${canTrace}`, group: 'navigation@1' }, 'view/item/context': { when: trace, group: '1_trace@2' } },
     help: 'Runs the same model on the same prompt, after the model changed.',
+  },
+  'attnscope.cancel': {
+    title: 'Cancel Trace',
+    palette: 'attnscope.tracing',
+    help: 'Ends the trace that is running, or one that waits for its model to be written.',
   },
   'attnscope.openTrace': {
     title: 'Open Trace…',
@@ -143,7 +150,7 @@ export const commands = {
   },
   'attnscope.openDemo': {
     title: 'Open Demo…',
-    palette: always,
+    palette: '!virtualWorkspace',
     help: 'Opens a workspace with a small language model, its PyTorch source, and its ONNX exports.',
   },
   'attnscope.showLog': {
@@ -153,8 +160,18 @@ export const commands = {
   },
   'attnscope.restartEngine': {
     title: 'Restart Engine',
-    palette: always,
+    palette: 'attnscope.active',
     help: 'Ends both engine processes and starts new ones; open traces stay open.',
+  },
+  'attnscope.copyDiagnostics': {
+    title: 'Copy Diagnostics',
+    palette: always,
+    help: 'Puts what a bug report needs on the clipboard: versions, settings, runtime, adapter, models found, last errors; no prompts and no content of files.',
+  },
+  'attnscope.openWalkthrough': {
+    title: 'Get Started',
+    palette: always,
+    help: 'Opens the walkthrough: five steps from the demo to a head and back to the source.',
   },
 } as const satisfies Readonly<Record<`attnscope.${string}`, CommandRow>>;
 

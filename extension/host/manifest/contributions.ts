@@ -2,6 +2,8 @@
 import type { Param } from '../../contract/params.ts';
 import { commands, type CommandRow, type MenuPlace } from './commands.ts';
 import { settings, type Setting } from './settings.ts';
+import { walkthroughs } from './walkthrough.ts';
+import { viewsWelcome } from './welcome.ts';
 
 export const traceEditor = 'attnscope.trace';
 /** View type of the panel that compares two traces. */
@@ -31,6 +33,8 @@ export function contributions(): Readonly<Record<'activationEvents' | 'capabilit
         properties: Object.fromEntries(Object.entries<Setting>(settings).map(([id, setting]) => [id, { ...toJsonSchema(setting), scope: setting.scope }])),
       },
       customEditors: [{ viewType: traceEditor, displayName: 'Attention Trace', selector: [{ filenamePattern: '*.attntrace' }], priority: 'default' }],
+      viewsWelcome: viewsWelcome(),
+      walkthroughs: walkthroughs(),
     },
   };
 }

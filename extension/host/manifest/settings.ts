@@ -34,6 +34,11 @@ export const settings = {
     label: 'Lenses over attention classes',
     help: 'Shows **Trace Attention**, and afterwards what was measured, over attention classes in Python.',
   },
+  'attnscope.retraceOnChange': {
+    kind: 'flag', default: false, scope: 'window', restricted: true,
+    label: 'Trace again when a model changes',
+    help: 'When the `.onnx` of a trace is written anew, traces it again by itself with the same prompt, once its files have settled. Click the status item to cancel. Never in a workspace that is not trusted.',
+  },
 } as const satisfies Readonly<Record<`attnscope.${string}`, Setting>>;
 
 export type Settings = Values<typeof settings>;

@@ -9,7 +9,7 @@ import { Engine } from '../../../extension/children/engine.ts';
 import { startChild, type Child } from '../../../extension/children/start-child.ts';
 import { Cancelled, PeerGone, UserError } from '../../../extension/contract/errors.ts';
 import { connect } from '../../../extension/contract/rpc.ts';
-import type { RunnerApi } from '../../../extension/contract/api.ts';
+import { apiVersion, type RunnerApi } from '../../../extension/contract/api.ts';
 import type { SitesReport } from '../../../extension/contract/site.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'attnscope-children-')), scripts = { runner: join(folder, 'runner.cjs'), analysis: join(folder, 'analysis.cjs') };
@@ -67,11 +67,11 @@ describe('a child', () => {
 describe('a child that does not fit', () => {
   const greeting = (change: string): string => `
     const { serialize } = require('node:v8');
-    console.log(JSON.stringify({ apiVersion: 1, role: 'runner', pid: 1, versions: { node: '99.0.0', v8: '99.9' }, reads: true,
+    console.log(JSON.stringify({ apiVersion: ${apiVersion}, role: 'runner', pid: 1, versions: { node: '99.0.0', v8: '99.9' }, reads: true,
       wire: serialize({ text: 'attnscope', floats: new Float32Array([1, 2.5]), list: [] }).toString('base64'), ${change} }));
     setInterval(() => {}, 1000);`;
   it.each([
-    ['speaks another version', greeting('apiVersion: 99'), 'it speaks version 99 of the protocol, and version 1 is needed'],
+    ['speaks another version', greeting('apiVersion: 99'), `it speaks version 99 of the protocol, and version ${apiVersion} is needed`],
     ['is another process', greeting("role: 'analysis'"), 'it is the analysis, not the runner'],
     ['writes what we cannot read', greeting("wire: Buffer.from([255, 200, 1, 2]).toString('base64')"), "its Node.js 99.0.0 (V8 99.9) and this one"],
     ['cannot read what we write', greeting('reads: false'), "cannot read each other's messages"],

@@ -1,9 +1,10 @@
 /** package.json says what the tables say, in VS Code's own terms, and generating changes nothing else. */
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { commands } from '../../../extension/host/manifest/commands.ts';
+import { contextKeys } from '../../../extension/host/manifest/context-keys.ts';
 import { contributions, toJsonSchema } from '../../../extension/host/manifest/contributions.ts';
 import { generate, generated, staleGenerated, withContributions, withTables } from '../../../extension/host/manifest/generate.ts';
 
@@ -11,8 +12,12 @@ interface Contributes {
   commands: { command: string; title: string; category: string }[];
   menus: Record<string, { command: string; when?: string }[]>;
   configuration: { properties: Record<string, { default: unknown; scope: string }> };
+  walkthroughs: { id: string; steps: { id: string; title: string; description: string; media: { image: Record<string, string>; altText: string }; completionEvents?: string[] }[] }[];
+  viewsWelcome: { view: string; contents: string; when: string }[];
   customEditors: { viewType: string; priority: string; selector: { filenamePattern: string }[] }[];
 }
+const root = resolve(import.meta.dirname, '../../..');
+const commandsIn = (text: string): string[] => [...text.matchAll(/\]\(command:([\w.]+)/g)].map(match => match[1]);
 const made = contributions(), contributes = made.contributes as Contributes;
 const folders: string[] = [];
 afterAll(() => { for (const folder of folders) rmSync(folder, { recursive: true, force: true }); });
@@ -24,17 +29,59 @@ describe('contributions', () => {
     for (const rows of Object.values(contributes.menus)) for (const row of rows) expect(commands).toHaveProperty([row.command]);
   });
   it('offer Trace Attention on .onnx files and on selected text, and keep internal commands out of the palette', () => {
-    expect(contributes.menus['explorer/context']).toContainEqual(expect.objectContaining({ command: 'attnscope.trace', when: "resourceExtname == '.onnx' && resourceScheme == 'file'" }));
+    expect(contributes.menus['explorer/context']).toContainEqual(expect.objectContaining({ command: 'attnscope.trace', when: "resourceExtname == '.onnx' && resourceScheme == 'file' && isWorkspaceTrusted" }));
     expect(contributes.menus['editor/context'][0]).toMatchObject({ command: 'attnscope.trace', when: expect.stringContaining('editorHasSelection') });
     expect(contributes.menus.commandPalette).toContainEqual({ command: 'attnscope.openHead', when: 'false' });
-    expect(contributes.menus.commandPalette.some(row => row.command === 'attnscope.trace')).toBe(false);
   });
   it('open traces by default in our editor', () => expect(contributes.customEditors).toEqual([expect.objectContaining({ viewType: 'attnscope.trace', priority: 'default', selector: [{ filenamePattern: '*.attntrace' }] })]));
   it('run nothing of an untrusted workspace: what names a program or a place there is not read', () => {
     const { untrustedWorkspaces } = made.capabilities as { untrustedWorkspaces: { supported: string; restrictedConfigurations: string[] } };
     expect(untrustedWorkspaces.supported).toBe('limited');
-    expect(untrustedWorkspaces.restrictedConfigurations).toEqual(['attnscope.engine.node', 'attnscope.traceFolder', 'attnscope.traceQuota']);
-    for (const id of untrustedWorkspaces.restrictedConfigurations) expect(contributes.configuration.properties[id].scope).toBe('machine-overridable');
+    expect(untrustedWorkspaces.restrictedConfigurations).toEqual(expect.arrayContaining(['attnscope.engine.node', 'attnscope.traceFolder', 'attnscope.traceQuota', 'attnscope.retraceOnChange']));
+    for (const id of ['attnscope.engine.node', 'attnscope.traceFolder', 'attnscope.traceQuota']) expect(contributes.configuration.properties[id].scope).toBe('machine-overridable');
+  });
+  it('offer a command in the palette only where it can do something', () => {
+    const when = (command: string): string => contributes.menus.commandPalette.find(row => row.command === command)?.when ?? 'always';
+    for (const command of ['attnscope.trace', 'attnscope.traceWith', 'attnscope.traceAgain']) expect(when(command)).toContain('isWorkspaceTrusted && !virtualWorkspace');
+    expect(when('attnscope.cancel')).toBe('attnscope.tracing');
+    expect(when('attnscope.restartEngine')).toBe('attnscope.active');
+    for (const command of ['attnscope.showLog', 'attnscope.copyDiagnostics', 'attnscope.openWalkthrough', 'attnscope.openTrace']) expect(when(command)).toBe('always');
+  });
+  it('use only context keys of the table in when clauses and completion events', () => {
+    const texts = JSON.stringify([contributes.menus, contributes.viewsWelcome, contributes.walkthroughs]).match(/"(?:when|completionEvents)":("[^"]*"|\[[^\]]*\])/g)!;
+    const ours = texts.flatMap(text => [...text.replace(/'[^']*'/g, '').replace(/onCommand:[\w.]+|\b(view|viewItem) (==|=~) \S+/g, '').matchAll(/\battnscope\.\w+/g)].map(match => match[0]));
+    expect(ours.length).toBeGreaterThan(3);
+    for (const key of ours) expect(contextKeys).toHaveProperty([key]);
+  });
+  it('walk through in five steps: every picture is there in both grounds, small, and every link leads to a command', () => {
+    const [{ steps, id }] = contributes.walkthroughs;
+    expect([contributes.walkthroughs.length, id, steps.length]).toEqual([1, 'start', 5]);
+    for (const { id: step, description, media, completionEvents } of steps) {
+      expect(Object.keys(media.image)).toEqual(['dark', 'light', 'hc', 'hcLight']);
+      expect(media.altText.length).toBeGreaterThan(30);
+      for (const file of Object.values(media.image)) {
+        const bytes = readFileSync(join(root, file));
+        expect(bytes.subarray(1, 4).toString(), file).toBe('PNG');
+        expect(bytes.length, `${step}: ${file}`).toBeLessThan(150_000);
+      }
+      expect(commandsIn(description).length, step).toBeGreaterThan(0);
+      for (const event of completionEvents ?? []) if (event.startsWith('onCommand:attnscope.')) expect(commands).toHaveProperty([event.slice('onCommand:'.length)]);
+    }
+    for (const command of commandsIn(steps.map(step => step.description).join()).filter(name => name.startsWith('attnscope.'))) expect(commands).toHaveProperty([command]);
+  });
+  it('say in empty views what is missing: one text at a time, whatever the workspace, and links that lead somewhere', () => {
+    const states = [false, true].flatMap(folder => [false, true].flatMap(trusted => [false, true].map(virtual => ({ folder, trusted, virtual }))));
+    for (const view of ['attnscope.models', 'attnscope.traces']) for (const { folder, trusted, virtual } of states) {
+      const holds = (when: string): boolean => when.split(' && ').every(part => ({ 'workspaceFolderCount == 0': !folder, 'workspaceFolderCount != 0': folder, isWorkspaceTrusted: trusted, '!isWorkspaceTrusted': !trusted, virtualWorkspace: virtual, '!virtualWorkspace': !virtual })[part]!);
+      expect(contributes.viewsWelcome.filter(row => row.view === view && holds(row.when)), JSON.stringify({ view, folder, trusted, virtual })).toHaveLength(1);
+    }
+    for (const command of contributes.viewsWelcome.flatMap(row => commandsIn(row.contents)).filter(name => name.startsWith('attnscope.'))) expect(commands).toHaveProperty([command]);
+  });
+  it('run where the workspace is, ask for no telemetry, and say what a virtual workspace lacks', () => {
+    const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { extensionKind: string[]; capabilities: { virtualWorkspaces: unknown } };
+    expect(manifest.extensionKind).toEqual(['workspace']);
+    expect(manifest.capabilities.virtualWorkspaces).toMatchObject({ supported: 'limited', description: expect.stringContaining('files on the machine') });
+    expect(JSON.stringify(contributes)).not.toMatch(/telemetry|usesOnlineServices/i);
   });
   it('describe every kind of tunable as JSON schema', () => {
     const say = { label: 'L', help: 'h.' };

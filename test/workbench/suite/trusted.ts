@@ -66,7 +66,7 @@ export const trustedCases: readonly Case[] = [
     const running = vscode.commands.executeCommand<string | undefined>('attnscope.trace', { model, prompt: longPrompt });
     await new Promise(done => setTimeout(done, 250));
     const asked = Date.now();
-    await vscode.commands.executeCommand('attnscope.internal.cancel');
+    await vscode.commands.executeCommand('attnscope.cancel');
     assert.equal(await running, undefined);
     assert.ok(Date.now() - asked < 1000, `${Date.now() - asked} ms`);
     assert.deepEqual(readdirSync(folder).sort(), before);
