@@ -18,6 +18,9 @@ const comma = 44, dot = 46, colon = 58, equals = 61, star = 42, at = 64, minus =
 /** How tightly operators of two sides bind: higher first. */
 const binding = new Map<number, number>([[124, 1], [94, 2], [38, 3], [token.shift, 4], [plus, 5], [minus, 5], [star, 6], [47, 6], [token.floorDivide, 6], [37, 6], [at, 6]]);
 
+/** Of all leaves, which are most of a tree; nobody adds to it. */
+export const noChildren: Node[] = [];
+
 export interface Expressions {
   /** One expression, with `lambda`, `if … else`, `:=`. Undefined where none starts. */
   expression(depth?: number): Node | undefined;
@@ -34,7 +37,7 @@ export interface Expressions {
 export function createExpressions(reader: Reader): Expressions {
   const { kinds, starts, ends } = reader.tokens;
   const kind = (): number => kinds[reader.at];
-  const leaf = (type: string): Node => { const i = reader.at++; return { type, start: starts[i], end: ends[i], children: [] }; };
+  const leaf = (type: string): Node => { const i = reader.at++; return { type, start: starts[i], end: ends[i], children: noChildren }; };
   const span = (type: string, start: number, children: Node[]): Node => ({ type, start, end: reader.at > 0 ? ends[reader.at - 1] : start, children });
   const skip = (expected: number): boolean => { if (kinds[reader.at] !== expected) return false; reader.at++; return true; };
   const push = (list: Node[], node: Node | undefined): boolean => { if (!node) return false; list.push(node); return true; };

@@ -65,7 +65,8 @@ function addClass(source: Source, node: Syntax, outer: string, into: PythonClass
   };
   if (body) visit(body);
   const softmaxes = new Set<string>();
-  for (const match of source.of(node).matchAll(/self\.(\w+)\s*=\s*(?:torch\.)?nn\.Softmax\(/g)) softmaxes.add(match[1]);
+  const own = source.of(node);
+  if (own.includes('Softmax')) for (const match of own.matchAll(/self\.(\w+)\s*=\s*(?:torch\.)?nn\.Softmax\(/g)) softmaxes.add(match[1]);
   const methods: PythonFunction[] = [];
   for (const definition of definitions) {
     const scanned = scanFunction(source, definition, true, softmaxes);

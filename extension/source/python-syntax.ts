@@ -1,5 +1,5 @@
 /** Parses Python into a syntax tree with the names that tree-sitter's grammar gives to nodes. Written for this room: half-typed files give what can be read of them, blocks end where the indentation says so. */
-import { createExpressions, maxDepth, toPattern, type Node, type Reader } from './expressions.ts';
+import { createExpressions, maxDepth, noChildren, toPattern, type Node, type Reader } from './expressions.ts';
 import type { Syntax } from './syntax.ts';
 import { keyword, token, tokenize } from './tokens.ts';
 
@@ -11,7 +11,7 @@ export function parseSyntax(text: string): Syntax {
   const { expression, list, targets, args, type } = createExpressions(reader);
   const kind = (): number => kinds[reader.at];
   const word = (i = reader.at): string => text.slice(starts[i], ends[i]);
-  const leaf = (name: string): Node => { const i = reader.at++; return { type: name, start: starts[i], end: ends[i], children: [] }; };
+  const leaf = (name: string): Node => { const i = reader.at++; return { type: name, start: starts[i], end: ends[i], children: noChildren }; };
   const span = (name: string, start: number, children: Node[]): Node => {
     // What ended with a line ends with the line's last token.
     let last = reader.at - 1;

@@ -5,12 +5,17 @@ import { dottedName, walk, type Source, type Syntax } from './syntax.ts';
 const products = new Set(['matmul', 'bmm', 'baddbmm', 'einsum', 'mm']);
 const fused = /^(scaled_dot_product_attention|flex_attention|(scaled_dot_product_)?flash_attention\w*|_?flash_attention_forward|flash_attn(_\w+)?_func|flash_attn_with_kvcache|memory_efficient_attention|multi_head_attention_forward|sdpa_kernel_attention|attention_interface|sageattn\w*|dot_product_attention)$/;
 
+/** Every fused call and every softmax has one of these in its name. */
+const mentions = /softmax|att(n|ention)/i;
+
 /**
  * Follows products and softmaxes through the local variables of one function body. A product of something with the module's own
  * parameter (`x @ self.weight`) is a projection, no score: routers and classifiers are not attention.
  * `softmaxes`: attributes of the class that hold an `nn.Softmax`.
  */
 export function attentionSignals(source: Source, body: Syntax, softmaxes: ReadonlySet<string>): readonly AttentionSignal[] {
+  // Most functions have nothing to do with it, and following values through them is what costs.
+  if (softmaxes.size === 0 && !mentions.test(source.of(body))) return [];
   const scores = new Set<string>();
   const probabilities = new Set<string>();
   const signals: AttentionSignal[] = [];

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { Engine } from '../../extension/children/engine.ts';
 import { Cancelled } from '../../extension/contract/errors.ts';
 import { benchSize, generateDecoder } from './generate-decoder.ts';
+import { lensBench } from './lens.ts';
 import type { Order, Report } from './worker.ts';
 
 const here = dirname(fileURLToPath(import.meta.url)), cache = join(here, '../.cache/bench'), rounds = 7;
@@ -90,7 +91,15 @@ async function interactive(): Promise<void> {
   for (const one of [out, second]) rmSync(one, { force: true });
 }
 
+function lenses(): void {
+  say('\nLenses of a Python file, from its text, medians of 41');
+  say('| file | lines | lenses | first ms | median ms | processor ms | limit ms |');
+  say('|--|--|--|--|--|--|--|');
+  for (const one of lensBench(join(here, '..'))) say(`| ${one.name} | ${one.lines} | ${one.lenses} | ${one.firstMs.toFixed(1)} | ${one.medianMs.toFixed(1)} | ${one.cpuMs.toFixed(1)} | ${one.limitMs} |`);
+}
+
 async function main(): Promise<void> {
+  if (!only || only === 'lens') lenses();
   if (!only || only === 'trace') await traces();
   if (!only || only === 'open') await opening();
   if (!only || only === 'interactive') await interactive();

@@ -1,13 +1,16 @@
-/** `npm run bench`: bundles the benchmarks and runs them; `-- T …` chooses lengths, `-- --only trace|open|interactive` a part. */
+/** `npm run bench`: bundles the benchmarks and runs them; `-- T …` chooses lengths, `-- --only lens|trace|open|interactive` a part. */
 import { build } from 'esbuild';
 import { spawnSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { ensurePackages } from '../bed/packages.mjs';
+import { ensureVenv } from '../bed/venv.mjs';
 
 const root = resolve(import.meta.dirname, '../..'), out = join(root, '.cache/bench');
 mkdirSync(out, { recursive: true });
 await ensurePackages();
+// Hugging Face's modelling files, which the lenses are measured on.
+await ensureVenv();
 // The children that the interactive part starts are the product's own bundles.
 const built = spawnSync(process.execPath, ['build.mjs'], { cwd: root, stdio: 'inherit' });
 if (built.status !== 0) process.exit(built.status ?? 1);
