@@ -12,7 +12,7 @@ export interface Hover {
   readonly classes: readonly string[];
   /** The weakest evidence among the sites. */
   readonly level: SourceLevel;
-  /** Sentences without repetition; at most three. */
+  /** Sentences without repetition, at most three; those that differ in numbers only are one, with how many more there are. */
   readonly how: readonly string[];
 }
 
@@ -33,8 +33,17 @@ export function hoverAt(document: SourceDocument, links: readonly SiteLink[], po
   const chosen = [...new Set(hits.filter(h => h.what === inner.what && isInside(h.range, inner.range)).map(h => h.link))];
   return {
     what: inner.what, range: inner.range, sites: chosen.map(l => l.site), classes: [...new Set(chosen.map(l => l.className).filter(c => c !== undefined))],
-    level: order[Math.max(...chosen.map(l => order.indexOf(l.level)))], how: [...new Set(chosen.map(l => l.how))].slice(0, 3),
+    level: order[Math.max(...chosen.map(l => order.indexOf(l.level)))], how: sentences(chosen),
   };
+}
+
+function sentences(links: readonly SiteLink[]): readonly string[] {
+  const alike = new Map<string, string[]>();
+  for (const { how } of links) {
+    const key = how.replace(/\d+/g, '0'), same = alike.get(key);
+    if (same) same.push(how); else alike.set(key, [how]);
+  }
+  return [...alike.values()].slice(0, 3).map(same => new Set(same).size < 2 ? same[0] : `${same[0]} So it is for ${same.length - 1} more ${same.length === 2 ? 'site' : 'sites'}.`);
 }
 
 function isInside(a: TextRange, b: TextRange): boolean {

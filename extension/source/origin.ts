@@ -22,12 +22,13 @@ export interface Standing {
 
 /** How much speaks for a walk from `root` that ends in `ref`, apart from the path itself. */
 export function standing(root: ClassRef, ref: ClassRef, origin: ModelOrigin | undefined): Standing {
-  const from = origin?.startedFrom;
-  if (from && from.path === ref.document.path && from.className === ref.cls.qualifiedName) return { rank: 3, ...(ref.document.installed && { because: 'to the class whose lens started this trace' }) };
+  const from = origin?.startedFrom, isStart = from?.path === ref.document.path && from.className === ref.cls.qualifiedName;
   const named = origin?.architectures?.includes(root.cls.name) ?? false;
-  if (!root.document.installed) return { rank: named ? 2 : 1 };
-  if (named) return { rank: 1, because: 'which config.json beside the model names' };
-  return origin?.files?.includes(root.document.path) ? { rank: 1, because: `of the model type ${(origin.modelTypes ?? []).slice(0, 3).map(code).join(', ')} in config.json` } : { rank: 0 };
+  if (!root.document.installed) return { rank: isStart ? 3 : named ? 2 : 1 };
+  const because = named ? 'which config.json beside the model names'
+    : origin?.files?.includes(root.document.path) ? `of the model type ${(origin.modelTypes ?? []).slice(0, 3).map(code).join(', ')} in config.json`
+      : isStart ? 'to the class whose lens started this trace' : undefined;
+  return because === undefined ? { rank: 0 } : { rank: isStart ? 3 : 1, because };
 }
 
 /** Of config.json's text, what says which classes the model is made of. Bounded; anything odd in it is passed over. */

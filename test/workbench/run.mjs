@@ -13,14 +13,21 @@ import { openWorkbench } from '../bed/workbench.mjs';
 import { packageCases } from './package.mjs';
 import { packSuite } from './suite-extension.mjs';
 import { compareCases, twoTraces } from './walk/compare.mjs';
+import { sourceCases, sourceWorkspace } from './walk/source.mjs';
 import { walkCases } from './walk/walk.mjs';
 
 const suiteTimeoutMs = 300_000;
 /** The Node that runs this: the tests ask that the engine runs on it too, since it is another than code-server's. */
 const otherNode = { ATTNSCOPE_OTHER_NODE: process.execPath, ATTNSCOPE_OTHER_NODE_VERSION: process.versions.node };
 
-/** Outcomes of all workbench suites; `env` goes to code-server and so to the engine. `only` picks among package, api, restricted, walk, compare. */
-export async function testWorkbench(env, only = ['package', 'api', 'restricted', 'walk', 'compare'], build = false) {
+/** Further walks, each in a workbench of its own: what puts its files into the workspace, and its steps. */
+const walks = {
+  compare: { prepare: twoTraces, cases: compareCases },
+  source: { prepare: sourceWorkspace, cases: sourceCases },
+};
+
+/** Outcomes of all workbench suites; `env` goes to code-server and so to the engine. `only` picks among package, api, restricted, walk, and the names of `walks`. */
+export async function testWorkbench(env, only = ['package', 'api', 'restricted', 'walk', ...Object.keys(walks)], build = false) {
   const vsix = await packVsix({ build });
   const suite = only.includes('api') || only.includes('restricted') ? await packSuite() : undefined;
   // Outside of the checkout: inside, Node would find our node_modules on the way up, and hide what the package lacks.
@@ -35,9 +42,9 @@ export async function testWorkbench(env, only = ['package', 'api', 'restricted',
       if (only.includes('walk')) found.push(...await outcomesOf('walk', walkCases({ server, page, lines }), page));
       return found;
     }));
-    if (only.includes('compare')) outcomes.push(...await inWorkbench({ place, name: 'compare', vsix: [vsix], env }, async (server, page, lines) => {
-      await twoTraces(server.workspace, place);
-      return outcomesOf('compare', compareCases({ server, page, lines }), page);
+    for (const [name, { prepare, cases }] of Object.entries(walks).filter(([each]) => only.includes(each))) outcomes.push(...await inWorkbench({ place, name, vsix: [vsix], env }, async (server, page, lines) => {
+      await prepare(server.workspace, place);
+      return outcomesOf(name, cases({ server, page, lines }), page);
     }));
     for (const scenario of ['api', 'restricted'].filter(name => only.includes(name))) {
       const file = join(place, `${scenario}.json`);
