@@ -1,8 +1,8 @@
 /** Collects what `PythonModule` holds from a syntax tree: classes (nested ones too), functions, imports, module-level names. */
-import type { Attribute, PythonClass, PythonFunction, PythonImport, PythonModule, Value } from './python-module.ts';
+import type { Attribute, PythonClass, PythonFunction, PythonImport, PythonModule, Registration, Value } from './python-module.ts';
 import { scanFunction } from './scan-function.ts';
 import { fieldsOf } from './signature.ts';
-import { child, createSource, dottedName, type Source, type Syntax } from './syntax.ts';
+import { child, createSource, dottedName, stringLiteral, type Source, type Syntax } from './syntax.ts';
 import { either, valueOf } from './values.ts';
 
 const maxClasses = 2000;
@@ -13,13 +13,38 @@ export function extractModule(text: string, root: Syntax): PythonModule {
   const functions: PythonFunction[] = [];
   const imports: PythonImport[] = [];
   const names = new Map<string, Value>();
+  const registrations: Registration[] = [];
+  const register = (table: string | undefined, key: string | undefined, value: Value): void => {
+    if (table !== undefined && key !== undefined && value.kind !== 'unknown' && registrations.length < maxClasses) registrations.push({ table, key, value });
+  };
   const visit = (node: Syntax): void => {
     switch (node.type) {
+      case 'decorated_definition': {
+        const name = child(child(node, 'class_definition') ?? node, 'identifier');
+        if (name) for (const decorator of node.children) if (decorator.type === 'decorator') {
+          const call = decorator.children[0]?.type === 'call' ? decorator.children[0] : undefined, [callee, args] = call?.children ?? decorator.children;
+          const first = args?.type === 'argument_list' ? args.children.find(a => a.type === 'string') ?? child(child(args, 'keyword_argument') ?? args, 'string') : undefined;
+          if (callee?.type === 'attribute' && /^register/.test(source.of(callee.children[1]))) register(dottedName(source, callee.children[0]), (first && stringLiteral(source, first)) ?? source.of(name), { kind: 'name', name: source.of(name) });
+        }
+        for (const c of node.children) visit(c);
+        return;
+      }
       case 'class_definition': addClass(source, node, '', classes); return;
       case 'function_definition': functions.push(scanFunction(source, node, false, new Set()).fn); return;
       case 'import_statement': case 'import_from_statement': imports.push(...importsOf(source, node)); return;
       case 'expression_statement': {
         const assignment = node.children[0];
+        if (assignment?.type === 'call') {
+          const [callee, args] = assignment.children;
+          if (callee?.type !== 'attribute' || args?.type !== 'argument_list' || args.children.length < 2 || !/^register/.test(source.of(callee.children[1]))) return;
+          register(dottedName(source, callee.children[0]), stringLiteral(source, args.children[0]), valueOf(source, args.children[1], new Map()));
+          return;
+        }
+        if (assignment?.type === 'assignment' && assignment.children[0].type === 'subscript' && assignment.children.length === 2) {
+          const [table, key] = assignment.children[0].children;
+          register(dottedName(source, table), key && stringLiteral(source, key), valueOf(source, assignment.children[1], new Map()));
+          return;
+        }
         if (assignment?.type !== 'assignment' || assignment.children[0].type !== 'identifier') return;
         const right = assignment.children[assignment.children.length - 1];
         if (assignment.children.length < 2 || right.type === 'type') return;
@@ -29,13 +54,13 @@ export function extractModule(text: string, root: Syntax): PythonModule {
         return;
       }
       // Definitions under `if TYPE_CHECKING`, `try: import …`, decorators, and around syntax errors.
-      case 'module': case 'decorated_definition': case 'if_statement': case 'elif_clause': case 'else_clause': case 'try_statement':
+      case 'module': case 'if_statement': case 'elif_clause': case 'else_clause': case 'try_statement':
       case 'except_clause': case 'finally_clause': case 'with_statement': case 'block': case 'ERROR':
         for (const c of node.children) visit(c);
     }
   };
   visit(root);
-  return { classes, functions, imports, names: [...names] };
+  return { classes, functions, imports, names: [...names], ...(registrations.length > 0 && { registrations }) };
 }
 
 function addClass(source: Source, node: Syntax, outer: string, into: PythonClass[]): void {

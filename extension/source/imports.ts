@@ -20,7 +20,7 @@ function usedNames(module: PythonModule): ReadonlySet<string> {
       case 'call': visit(value.callee, depth + 1); for (const arg of value.args) visit(arg, depth + 1); for (const [, arg] of value.named) visit(arg, depth + 1); return;
       case 'list': for (const item of value.items) visit(item, depth + 1); return;
       case 'dict': for (const [, item] of value.entries) visit(item, depth + 1); return;
-      case 'index': visit(value.of, depth + 1); return;
+      case 'index': visit(value.of, depth + 1); visit(value.by, depth + 1); return;
       case 'either': for (const option of value.options) visit(option, depth + 1);
     }
   };
@@ -31,5 +31,6 @@ function usedNames(module: PythonModule): ReadonlySet<string> {
   }
   for (const fn of module.functions) visit(fn.returns);
   for (const [, value] of module.names) visit(value);
+  for (const { table } of module.registrations ?? []) first(table);
   return used;
 }

@@ -1,4 +1,5 @@
 /** All open Python files together: which class a name means where, and what a class inherits. */
+import { fits } from './syntax.ts';
 import type { Attribute, PythonClass, PythonFunction, SourceDocument, Value } from './python-module.ts';
 
 const maxDocuments = 5000;
@@ -25,6 +26,8 @@ export interface ModuleIndex {
   ancestry(ref: ClassRef): { readonly own: readonly ClassRef[]; readonly external: readonly string[] };
   /** The assignments that count for `self.NAME`: those of the nearest class that has any. */
   attribute(ref: ClassRef, name: string): { readonly owner: ClassRef; readonly attributes: readonly Attribute[] } | undefined;
+  /** What was put into the table that `name` means in a file, wherever that was done. */
+  registered(document: SourceDocument, name: string): readonly { readonly document: SourceDocument; readonly key: string; readonly value: Value }[];
   method(ref: ClassRef, name: string): { readonly owner: ClassRef; readonly fn: PythonFunction } | undefined;
 }
 
@@ -96,6 +99,33 @@ export function createIndex(documents: readonly SourceDocument[]): ModuleIndex {
     return undefined;
   };
 
+  /** The file and name that a table was made with: `ATTENTIONS` of the file that says `ATTENTIONS = …`, through imports. */
+  const madeAs = (document: SourceDocument, name: string, hops = 0): string | undefined => {
+    if (hops > maxHops) return undefined;
+    if (document.module.names.some(([n]) => n === name)) return `${document.path}\0${name}`;
+    const [first, ...rest] = name.split('.');
+    for (const entry of document.module.imports.toReversed()) {
+      if (entry.alias !== first && entry.alias !== '*') continue;
+      const wanted = entry.alias === '*' ? name : entry.name === undefined ? rest.join('.') : [entry.name, ...rest].join('.');
+      for (const file of filesOf(document, entry.module)) { const found = file === document ? undefined : madeAs(file, wanted, hops + 1); if (found !== undefined) return found; }
+      // `from . import registry` and then `registry.ATTENTIONS`.
+      if (entry.name !== undefined && rest.length > 0) for (const file of filesOf(document, `${entry.module}${entry.module.endsWith('.') ? '' : '.'}${entry.name}`)) { const found = madeAs(file, rest.join('.'), hops + 1); if (found !== undefined) return found; }
+    }
+    return undefined;
+  };
+  let tables: Map<string, { document: SourceDocument; key: string; value: Value }[]> | undefined;
+  const registered: ModuleIndex['registered'] = (document, name) => {
+    if (!tables) {
+      tables = new Map();
+      for (const from of used) for (const { table, key, value } of from.module.registrations ?? []) {
+        const made = madeAs(from, table);
+        if (made !== undefined) push(tables, made, { document: from, key, value });
+      }
+    }
+    const made = tables.size > 0 ? madeAs(document, name) : undefined;
+    return made === undefined ? [] : tables.get(made) ?? [];
+  };
+
   const ancestry = (ref: ClassRef): ReturnType<ModuleIndex['ancestry']> => {
     const known = ancestries.get(ref);
     if (known) return known;
@@ -115,12 +145,12 @@ export function createIndex(documents: readonly SourceDocument[]): ModuleIndex {
   };
 
   return {
-    all, meaning, ancestry,
+    all, meaning, ancestry, registered,
     named: name => byName.get(name) ?? [],
     inDocument: document => byDocument.get(document) ?? [],
     attribute(ref, name) {
       for (const owner of ancestry(ref).own) {
-        const attributes = owner.cls.attributes.filter(a => a.name === name);
+        const exact = owner.cls.attributes.filter(a => a.name === name), attributes = exact.length > 0 ? exact : owner.cls.attributes.filter(a => a.name.includes('*') && fits(a.name, name));
         if (attributes.length > 0) return { owner, attributes };
       }
       return undefined;

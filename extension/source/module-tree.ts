@@ -1,5 +1,6 @@
 /** Walks a module path (`layers.0.attn`) through the classes that the files define: what stands at its end, and which assignments led there. */
 import type { ClassRef, ModuleIndex } from './module-index.ts';
+import { fits } from './syntax.ts';
 import type { Attribute, SourceDocument, TextRange, Value } from './python-module.ts';
 
 /** An assignment on the way, in the class that made it, and the calls of what it holds. */
@@ -29,7 +30,8 @@ export function isAttentiveLibraryModule(name: string): boolean { return attenti
 
 interface Scope { readonly document: SourceDocument; readonly self?: Instance; readonly bindings?: ReadonlyMap<string, Closure> }
 interface Closure { readonly value: Value; readonly scope: Scope }
-interface Instance { readonly kind: 'instance'; readonly ref: ClassRef; readonly bindings: ReadonlyMap<string, Closure> }
+/** `start`: the model itself, of which nobody knows with which arguments it was made. */
+interface Instance { readonly kind: 'instance'; readonly ref: ClassRef; readonly bindings: ReadonlyMap<string, Closure>; readonly start?: boolean }
 type Thing = Instance
   | { readonly kind: 'class'; readonly ref: ClassRef }
   | { readonly kind: 'function'; readonly returns: Value | undefined; readonly parameters: readonly string[]; readonly scope: Scope }
@@ -40,7 +42,7 @@ type Thing = Instance
 export function follow(index: ModuleIndex, root: ClassRef, path: readonly string[]): readonly Landing[] {
   const tree = createEvaluator(index);
   interface State { readonly thing: Thing; readonly steps: readonly Step[] }
-  let states: State[] = [{ thing: { kind: 'instance', ref: root, bindings: new Map() }, steps: [] }];
+  let states: State[] = [{ thing: { kind: 'instance', ref: root, bindings: new Map(), start: true }, steps: [] }];
   const landings: Landing[] = [];
   for (const [position, segment] of path.entries()) {
     const next: State[] = [];
@@ -86,7 +88,7 @@ export function callsOf(index: ModuleIndex, step: Step): readonly { readonly doc
   const found: { document: SourceDocument; range: TextRange }[] = [];
   for (const { document, cls } of index.ancestry(step.holder).own) {
     for (const method of cls.methods) for (const { target, range } of method.calls) {
-      if (target.length <= step.path.length && target.every((part, i) => part === step.path[i] || (i > 0 && part === '*'))) found.push({ document, range });
+      if (target.length <= step.path.length && target.every((part, i) => fits(part, step.path[i]) || (i > 0 && part === '*'))) found.push({ document, range });
     }
   }
   return found;
@@ -101,7 +103,7 @@ function createEvaluator(index: ModuleIndex) {
     const { value, scope } = closure;
     const inner = (v: Value): Closure => ({ value: v, scope });
     switch (value.kind) {
-      case 'unknown': return [];
+      case 'unknown': case 'text': return [];
       case 'either': return value.options.flatMap(o => evaluate(inner(o), depth + 1));
       case 'list': case 'dict': return [{ kind: 'container', closure }];
       case 'param': {
@@ -114,7 +116,14 @@ function createEvaluator(index: ModuleIndex) {
         if (method) return [{ kind: 'function', returns: method.fn.returns, parameters: method.fn.parameters, scope: { document: method.owner.document, self: scope.self } }];
         return attribute(scope.self, value.name, depth + 1);
       }
-      case 'index': return evaluate(inner(value.of), depth + 1).flatMap(t => t.kind === 'container' ? element(t.closure, value.key, depth + 1) : []);
+      case 'index': {
+        const keys = value.key !== undefined ? [value.key] : texts(value.by && inner(value.by), depth + 1), wanted = keys.length > 0 ? keys : [undefined];
+        const added = value.of.kind === 'name' ? index.registered(scope.document, value.of.name) : [];
+        return [
+          ...evaluate(inner(value.of), depth + 1).flatMap(t => t.kind === 'container' ? wanted.flatMap(key => element(t.closure, key, depth + 1)) : []),
+          ...added.filter(a => wanted.some(key => key === undefined || key === a.key)).flatMap(a => evaluate({ value: a.value, scope: { document: a.document } }, depth + 1)),
+        ];
+      }
       case 'name': {
         const means = index.meaning(scope.document, value.name);
         if (means?.kind === 'class') return [{ kind: 'class', ref: means.ref }];
@@ -127,6 +136,35 @@ function createEvaluator(index: ModuleIndex) {
         return owner?.kind === 'class' ? [{ kind: 'class', ref: owner.ref }] : [{ kind: 'external', name: value.name }];
       }
       case 'call': return evaluate(inner(value.callee), depth + 1).flatMap(callee => called(callee, value, scope, depth + 1));
+    }
+  };
+
+  /** The strings that a key can be; none where that is not certain. */
+  const texts = (closure: Closure | undefined, depth: number): readonly string[] => {
+    if (!closure || depth > maxDepth || ++work > maxWork) return [];
+    const { value, scope } = closure;
+    const all = (closures: readonly Closure[]): readonly string[] => {
+      const each = closures.map(c => texts(c, depth + 1));
+      return each.some(found => found.length === 0) ? [] : each.flat();
+    };
+    switch (value.kind) {
+      case 'text': return [value.text];
+      case 'either': return all(value.options.map(option => ({ value: option, scope })));
+      case 'param': {
+        const bound = scope.bindings?.get(value.name);
+        if (bound) return texts(bound, depth + 1);
+        // A default counts where the call that left it out is known.
+        return value.fallback && scope.self?.start !== true ? texts({ value: value.fallback, scope }, depth + 1) : [];
+      }
+      case 'self': {
+        const found = scope.self && index.attribute(scope.self.ref, value.name);
+        return found ? all(found.attributes.map(a => ({ value: a.value, scope: { document: found.owner.document, self: scope.self, ...(scope.self && { bindings: scope.self.bindings }) } }))) : [];
+      }
+      case 'name': {
+        const means = index.meaning(scope.document, value.name);
+        return means?.kind === 'value' && means.value !== value ? texts({ value: means.value, scope: { document: means.document } }, depth + 1) : [];
+      }
+      default: return [];
     }
   };
 

@@ -18,13 +18,17 @@ export type Value =
   | { readonly kind: 'list'; readonly items: readonly Value[]; readonly repeated: boolean }
   /** Keys that are not literals are undefined. */
   | { readonly kind: 'dict'; readonly entries: readonly (readonly [string | undefined, Value])[] }
-  | { readonly kind: 'index'; readonly of: Value; readonly key: string | undefined }
+  /** `key` where it is a literal; otherwise `by` is what it is made of: a parameter, an attribute. */
+  | { readonly kind: 'index'; readonly of: Value; readonly key: string | undefined; readonly by?: Value }
+  /** A string. */
+  | { readonly kind: 'text'; readonly text: string }
   /** One of these, depending on what happens at run time. */
   | { readonly kind: 'either'; readonly options: readonly Value[] }
   | { readonly kind: 'unknown' };
 
 /** `self.NAME = …` in a method, or a class-level `NAME = …`; `append` for `self.NAME.append(…)`. */
 export interface Attribute {
+  /** `layer*` for `setattr(self, f'layer{i}', …)`. */
   readonly name: string;
   readonly how: 'assign' | 'append';
   readonly method: string | undefined;
@@ -78,6 +82,9 @@ export interface PythonClass {
 /** `from .attention import Attention as A` is { alias: 'A', module: '.attention', name: 'Attention' }; `import a.b as c` has no name; `*` is a star import. */
 export interface PythonImport { readonly alias: string; readonly module: string; readonly name: string | undefined }
 
+/** A class put into a table after the table was made: `@TABLE.register('key')`, `TABLE['key'] = Class`. Without a key it is the class's name. */
+export interface Registration { readonly table: string; readonly key: string; readonly value: Value }
+
 export interface PythonModule {
   /** Nested ones too, in the order of the text. */
   readonly classes: readonly PythonClass[];
@@ -85,6 +92,7 @@ export interface PythonModule {
   readonly imports: readonly PythonImport[];
   /** Module-level assignments: tables of classes, aliases. */
   readonly names: readonly (readonly [string, Value])[];
+  readonly registrations?: readonly Registration[];
 }
 
 /** A parsed file with the path that the host knows it by; the cells of a notebook are one file, in their order. */

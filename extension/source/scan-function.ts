@@ -2,7 +2,7 @@
 import type { Attribute, ModuleCall, PythonFunction, Value } from './python-module.ts';
 import { attentionSignals } from './signals.ts';
 import { signatureOf } from './signature.ts';
-import { child, stringLiteral, walk, type Source, type Syntax } from './syntax.ts';
+import { child, namePattern, stringLiteral, walk, type Source, type Syntax } from './syntax.ts';
 import { appended, either, elementOf, unknown, valueOf, type Environment } from './values.ts';
 
 const maxCalls = 4096;
@@ -70,6 +70,13 @@ function createScan(source: Source, env: Environment, method: string | undefined
         const key = node.children[1];
         if (!path || key?.type === 'slice') return path;
         return [...path, key?.type === 'integer' ? source.of(key) : (key && stringLiteral(source, key)) ?? '*'];
+      }
+      case 'call': {
+        // `getattr(self, f'layer{i}')(x)`
+        const [callee, list] = node.children;
+        const [object, name] = callee?.type === 'identifier' && source.of(callee) === 'getattr' ? list?.children ?? [] : [];
+        const pattern = object && name && source.of(object) === 'self' ? namePattern(source, name) : undefined;
+        return pattern === undefined ? undefined : [pattern];
       }
       default: return undefined;
     }
@@ -154,7 +161,7 @@ function createScan(source: Source, env: Environment, method: string | undefined
     const args = list?.type === 'argument_list' ? list.children : [];
     if (args.length === 0 || !callee) return;
     if (callee.type === 'identifier' && source.of(callee) === 'setattr' && args.length === 3 && source.of(args[0]) === 'self') {
-      const name = stringLiteral(source, args[1]);
+      const name = namePattern(source, args[1]);
       if (name) attributes.push({ name, how: 'assign', method, value: valueOf(source, args[2], env), range: source.range(statement) });
       return;
     }
@@ -162,7 +169,7 @@ function createScan(source: Source, env: Environment, method: string | undefined
     const object = callee.children[0];
     const how = source.of(callee.children[1]);
     const value = valueOf(source, args[args.length - 1], env);
-    const named = how === 'add_module' || how === 'register_module' ? stringLiteral(source, args[0]) : undefined;
+    const named = how === 'add_module' || how === 'register_module' ? namePattern(source, args[0]) : undefined;
     if (object.type === 'identifier' && source.of(object) === 'self') {
       if (named) attributes.push({ name: named, how: 'assign', method, value, range: source.range(statement) });
       return;

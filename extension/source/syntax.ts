@@ -46,6 +46,21 @@ export function stringLiteral(source: Source, node: Syntax): string | undefined 
   return match?.[2];
 }
 
+/** As `stringLiteral`; of an f-string with `*` for its fields: `layer{i}` is `layer*`. Undefined when nothing but fields is left. */
+export function namePattern(source: Source, node: Syntax): string | undefined {
+  const plain = stringLiteral(source, node);
+  if (plain !== undefined || node.type !== 'string') return plain;
+  const match = /^[fF]("|')([^\\\n]{1,120})\1$/.exec(source.of(node));
+  const pattern = match?.[2].replace(/\{[^{}]*\}/g, '*');
+  return pattern !== undefined && /^[\w*]+$/.test(pattern) && /\w/.test(pattern) ? pattern : undefined;
+}
+
+/** `layer3` fits `layer*`, and itself. */
+export function fits(pattern: string, name: string): boolean {
+  if (pattern === name) return true;
+  return pattern.length > 1 && pattern.includes('*') && new RegExp(`^${pattern.replace(/\*+/g, '\\w+')}$`).test(name);
+}
+
 /** Calls `visit` for the node and everything under it, in the order of the text; `false` leaves the subtree out. */
 export function walk(node: Syntax, visit: (node: Syntax) => boolean | void): void {
   if (visit(node) === false) return;

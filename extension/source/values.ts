@@ -35,9 +35,15 @@ export function valueOf(source: Source, node: Syntax | undefined, env: Environme
       return { kind: 'dict', entries: pairs.map(p => [stringLiteral(source, p.children[0]), inner(p.children[1], scope)] as const) };
     }
     case 'binary_operator': return sum(inner(node.children[0]), inner(node.children[1]));
+    case 'string': {
+      const text = stringLiteral(source, node);
+      return text === undefined ? unknown : { kind: 'text', text };
+    }
     case 'subscript': {
-      const key = node.children[1];
-      return { kind: 'index', of: inner(node.children[0]), key: key && (key.type === 'integer' ? source.of(key) : stringLiteral(source, key)) };
+      const [of, keyNode] = node.children;
+      const key = keyNode && (keyNode.type === 'integer' ? source.of(keyNode) : stringLiteral(source, keyNode));
+      if (key !== undefined && /^(globals|locals|vars)\(\)$/.test(source.of(of))) return { kind: 'name', name: key };
+      return indexed(inner(of), key, key === undefined ? inner(keyNode) : unknown);
     }
     case 'call': return callOf(source, node, env, depth);
     default: return unknown;
@@ -59,6 +65,10 @@ export function appended(list: Value | undefined, value: Value, inLoop: boolean)
   const items = known?.items ?? [];
   if (inLoop || known?.repeated) return { kind: 'list', items: [either([...items, value])], repeated: true };
   return { kind: 'list', items: [...items, value].slice(0, maxItems), repeated: false };
+}
+
+function indexed(of: Value, key: string | undefined, by: Value): Value {
+  return { kind: 'index', of, key, ...(by.kind !== 'unknown' && { by }) };
 }
 
 /** What a loop over `value` gives its variable. */
@@ -107,6 +117,11 @@ function callOf(source: Source, node: Syntax, env: Environment, depth: number): 
   const named = given.filter(a => a.type === 'keyword_argument').map(a => [source.of(a.children[0]), inner(a.children[1])] as const);
   const name = callee && dottedName(source, callee);
   const last = name?.split('.').pop();
+  if (name === 'getattr' && positional.length >= 2) {
+    const object = dottedName(source, positional[0]), attribute = stringLiteral(source, positional[1]);
+    if (object === undefined || attribute === undefined || env.has(object.split('.')[0]) && object !== 'self') return unknown;
+    return object === 'self' ? { kind: 'self', name: attribute } : { kind: 'name', name: `${object}.${attribute}` };
+  }
   if (last === 'partial') return inner(positional[0]);
   if (name === 'list' || name === 'tuple') return inner(positional[0]);
   if (name === 'dict' && positional.length === 0) return { kind: 'dict', entries: named };
@@ -115,7 +130,10 @@ function callOf(source: Source, node: Syntax, env: Environment, depth: number): 
   if (callee?.type === 'attribute') {
     const method = child({ ...callee, children: callee.children.slice(-1) }, 'identifier');
     const called = method && source.of(method);
-    if (called === 'get') return { kind: 'index', of: inner(callee.children[0]), key: positional[0] && stringLiteral(source, positional[0]) };
+    if (called === 'get') {
+      const key = positional[0] && stringLiteral(source, positional[0]);
+      return indexed(inner(callee.children[0]), key, key === undefined ? inner(positional[0]) : unknown);
+    }
     // `Block(config).to(device)`: methods of a module that has just been built hand it on.
     if (name === undefined) return callee.children[0].type === 'call' && !/^super\b/.test(source.of(callee.children[0])) ? inner(callee.children[0]) : unknown;
   }
