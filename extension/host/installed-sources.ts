@@ -8,6 +8,8 @@ import type { SourceDocument } from '../source/python-module.ts';
 
 /** `bytes`: generated tables and utilities are longer, models are not. */
 const most = { files: 64, bytes: 400_000, suffix: 12, candidates: 6, stars: 8 } as const;
+/** What is not there is looked for again after this long: packages are installed while the editor is open. */
+const missedMs = 15_000;
 /** What these define is known by its name; reading them would only take time. */
 const known = /^(torch|torchvision|torchaudio|numpy|scipy|jax|jaxlib|flax|tensorflow|keras|pandas|sklearn|typing_extensions|einops|onnx|onnxruntime)$/;
 
@@ -18,10 +20,21 @@ export interface InstalledSources {
   reached(files: readonly string[], documents: readonly SourceDocument[]): Promise<readonly SourceDocument[]>;
 }
 
-/** `folders`: where packages lie, the first counts most; `read` parses a file, or has it already. Everything found is remembered: make a new one when the environments change. */
+interface Remembered<T> { readonly value: Promise<T>; until: number }
+
+/** What was found holds; what was not is asked again later. */
+function remember<T extends string | readonly string[] | undefined>(map: Map<string, Remembered<T>>, key: string, make: () => Promise<T>): Promise<T> {
+  const known = map.get(key);
+  if (known && performance.now() < known.until) return known.value;
+  const made: Remembered<T> = { value: make(), until: Infinity };
+  map.set(key, made);
+  void made.value.then(value => { if (!value?.length) made.until = performance.now() + missedMs; });
+  return made.value;
+}
+
+/** `folders`: where packages lie, the first counts most; `read` parses a file, or has it already. Make a new one when the environments change. */
 export function createInstalledSources(folders: readonly string[], read: (path: string) => Promise<SourceDocument | undefined>): InstalledSources {
-  const places = new Map<string, Promise<string | undefined>>(), lists = new Map<string, Promise<readonly string[]>>();
-  const remember = <T>(map: Map<string, Promise<T>>, key: string, make: () => Promise<T>): Promise<T> => { let value = map.get(key); if (!value) map.set(key, value = make()); return value; };
+  const places = new Map<string, Remembered<string | undefined>>(), lists = new Map<string, Remembered<readonly string[]>>(), classes = new Map<string, Remembered<string | undefined>>();
   const isFile = async (path: string): Promise<boolean> => { const is = await stat(path).catch(() => undefined); return is?.isFile() === true && is.size <= most.bytes; };
   const find = (relative: string): Promise<string | undefined> => remember(places, relative, async () => {
     for (const folder of folders) { const path = join(folder, relative); if (path.startsWith(folder + sep) && await isFile(path)) return path; }
@@ -47,13 +60,13 @@ export function createInstalledSources(folders: readonly string[], read: (path: 
     return kept;
   };
   /** The file of a class of transformers: its lazy imports tell no file, but classes are called after their model's folder. */
-  const fileOfClass = async (name: string): Promise<string | undefined> => {
+  const fileOfClass = (name: string): Promise<string | undefined> => remember(classes, name, async () => {
     const models = await modelFolders(), plain = name.toLowerCase();
     const fitting = (models?.names ?? []).filter(each => plain.startsWith(each.replaceAll('_', ''))).sort((a, b) => b.length - a.length).slice(0, most.candidates);
     const defines = new RegExp(`^class ${name}\\b`, 'm');
     for (const each of fitting) for (const path of await modelling(join(models!.root, each))) if (defines.test(await readFile(path, 'utf8').catch(() => ''))) return path;
     return undefined;
-  };
+  });
 
   /** Files that `import MODULE` in `from` means. */
   const ofModule = async (from: SourceDocument, module: string): Promise<string | undefined> => {
@@ -64,7 +77,7 @@ export function createInstalledSources(folders: readonly string[], read: (path: 
     for (let up = 1; up < dots; up++) folder = dirname(folder);
     if (!folders.some(each => folder === each || folder.startsWith(each + sep))) return undefined;
     const base = rest ? join(folder, rest) : folder;
-    return await isFile(`${base}.py`) ? `${base}.py` : await isFile(join(base, '__init__.py')) ? join(base, '__init__.py') : undefined;
+    return remember(places, base, async () => await isFile(`${base}.py`) ? `${base}.py` : await isFile(join(base, '__init__.py')) ? join(base, '__init__.py') : undefined);
   };
 
   return {

@@ -9,8 +9,13 @@ export function usedImports(module: PythonModule, names?: ReadonlySet<string>): 
   return module.imports.filter(each => each.name !== undefined && (each.name === '*' ? names !== undefined : used.has(each.alias)));
 }
 
+const known = new WeakMap<PythonModule, ReadonlySet<string>>();
+
 function usedNames(module: PythonModule): ReadonlySet<string> {
+  const before = known.get(module);
+  if (before) return before;
   const used = new Set<string>();
+  known.set(module, used);
   const first = (name: string): void => { used.add(name.split('.', 1)[0]); };
   const visit = (value: Value | undefined, depth = 0): void => {
     if (!value || depth > maxDepth) return;

@@ -132,7 +132,8 @@ function byPath(index: ModuleIndex, site: Site, { landings, path, because, unpro
   if (refs.length === 0) return { how: `No class in the open folder has the module path ${text}.` };
   if (refs.length > 1) return { how: ambiguous(`the module path ${text}`, refs) };
   const landing = landings.find(l => l.ref === refs[0])!;
-  const from = site.source.level === 'initializer' ? `The weights of this site are called ${code(site.source.module ?? path.join('.'))}` : `The node ${code(site.node)} belongs to module ${text}`;
+  const from = site.source.level === 'initializer' ? `The weights of this site are called ${code(site.source.module ?? path.join('.'))}`
+    : site.source.level === 'node-path' ? `The node ${code(site.node)} belongs to module ${text}` : `The exporter's scopes name the module ${text}`;
   const root = stepsOf(landings.filter(l => l.ref === landing.ref))[0]?.holder ?? landing.root;
   return { ref: landing.ref, how: `${from}: walked from class ${code(root.cls.qualifiedName)}${because === undefined ? '' : `, ${because}`}.` };
 }
