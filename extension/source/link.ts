@@ -84,7 +84,7 @@ function byStackTrace(index: ModuleIndex, documents: readonly SourceDocument[], 
   const here = anchors.map(({ document, at }) => innermost(index, document, at!.line)).filter(c => c !== undefined);
   const holds = (ref: ClassRef): boolean => here.some(c => index.ancestry(ref).own.includes(c));
 
-  let candidates = (known ? index.named(name) : reached).filter(inFile);
+  let candidates = (known ? index.named(name) : reached).filter(ref => inFile(ref) && !isOnlyCopy(site, ref));
   if (!known && candidates.length === 0) candidates = here.filter(c => attentionClass(index, c) && !isInherited(index, c));
   const anchored = candidates.filter(holds);
   // Of a cell the exporter knows neither the notebook nor the place in it: only its text says where it is.
@@ -105,6 +105,7 @@ function byClass(index: ModuleIndex, documents: readonly SourceDocument[], site:
   const written = site.source.classModule === undefined || site.source.class!.includes('.') ? site.source.class! : `${site.source.classModule}.${name}`;
   const named = index.named(name);
   if (named.length === 0) return libraryLeaf.test(name) ? undefined : { how: `It ran in class ${code(name)}, which is in none of the open folder's files.` };
+  if (named.every(ref => isOnlyCopy(site, ref))) return { how: `It ran in ${code(site.source.file ?? '')} of an installed package; the class ${code(name)} here is a copy of it.` };
   const reached = distinctRefs(landings);
   const reachable = named.filter(ref => reached.includes(ref));
   if (reachable.length === 1) return { ref: reachable[0], how: `The exporter wrote the class ${code(name)}, and the model's own modules lead to it.` };
@@ -125,7 +126,7 @@ function byPath(index: ModuleIndex, site: Site, { landings, path, because, unpro
   const name = plainName(site.source.class);
   // A class that was named and is not here was refused before.
   if (name !== undefined && !libraryLeaf.test(name) && !distinctRefs(landings).some(r => r.cls.name === name)) return undefined;
-  const refs = ofKind(site, distinctRefs(landings));
+  const refs = ofKind(site, distinctRefs(landings).filter(ref => !isOnlyCopy(site, ref)));
   if (path === undefined) return undefined;
   const text = code(path.join('.'));
   if (refs.length === 0 && unproven) return { how: `The module path ${code(unproven.path.join('.'))} fits ${code(unproven.ref.cls.qualifiedName)} in ${code(shortPath(unproven.ref))}, as it does many installed models; nothing says that it is this one. A trace started from its lens, or a config.json beside the model, would.` };
@@ -206,6 +207,14 @@ function only(candidates: readonly ClassRef[], reached: readonly ClassRef[]): Cl
 function inModule(ref: ClassRef, module: readonly string[]): boolean {
   const parts = pathParts(ref.document.path.replace(/(\/__init__)?\.pyi?$/, ''));
   return parts.at(-1) === module.at(-1) || ref.cls.qualifiedName.startsWith(`${module.at(-1)}.`);
+}
+
+/** What ran is in an installed package, and this is somebody's own file with a class of that name. A checkout of the package has the same module path. */
+function isOnlyCopy(site: Site, ref: ClassRef): boolean {
+  const { file, classModule } = site.source;
+  if (file === null || classModule === undefined || ref.document.installed || /^__(mp_)?main__$/.test(classModule) || !/[\\/](site|dist)-packages[\\/]/.test(file)) return false;
+  const module = classModule.split('.');
+  return pathParts(ref.document.path.replace(/(\/__init__)?\.pyi?$/, '')).slice(-module.length).join('.') !== module.join('.');
 }
 
 /** `CrossAttention if is_cross else SelfAttention`: which of the two it is was seen in the graph. */

@@ -116,6 +116,21 @@ describe('another version of the file', () => {
     expect(link.how).toBe('The exporter wrote that it ran in `modeling_gpt2.py`, line 211; the text has changed since, and `GPT2Attention` was found by its name.');
     expect(link.line).toBe(link.classRange!.start.line);
   });
+  it('copied into the workspace, while the package\'s own file is not to be found: nothing', async () => {
+    const text = readFileSync(fileOf('gpt2'), 'utf8'), copy = { ...await document(text, '/home/me/project/my_gpt2.py'), text }, [link] = linkSites({ sites: await dynamo(), modelFile: 'm.onnx' }, [copy]);
+    expect([link.level, link.how]).toEqual(['none', 'It ran in `/opt/torch/.venv/lib/python3.12/site-packages/transformers/models/gpt2/modeling_gpt2.py` of an installed package; the class `GPT2Attention` here is a copy of it.']);
+    expect(brief(linkSites({ sites: await dynamo(), modelFile: 'm.onnx' }, [{ ...copy, path: '/home/me/project/modeling_gpt2.py' }]))).toEqual(['none -', 'none -']);
+    // A class of the user's own that calls the package's forward is what ran.
+    const heir = await document('from transformers.models.gpt2.modeling_gpt2 import GPT2Attention\nclass Mine(GPT2Attention):\n    def forward(self, x): return super().forward(x)\n', '/home/me/project/mine.py');
+    const mine = (await dynamo()).map(s => ({ ...s, source: { ...s.source, class: 'Mine', classModule: 'mine' } }));
+    expect(brief(linkSites({ sites: mine, modelFile: 'm.onnx' }, [heir, await installed('gpt2')]))).toEqual(['stack-trace Mine', 'stack-trace Mine']);
+    // A checkout of transformers is what runs after `pip install -e`.
+    const checkout = { ...copy, path: '/home/me/transformers/src/transformers/models/gpt2/modeling_gpt2.py' };
+    expect(brief(linkSites({ sites: await dynamo(), modelFile: 'm.onnx' }, [checkout]))).toEqual(['stack-trace GPT2Attention', 'stack-trace GPT2Attention']);
+    // Where both are, the package's is meant.
+    const both = linkSites({ sites: await dynamo(), modelFile: 'm.onnx' }, [copy, await installed('gpt2')]);
+    expect(both.map(l => l.path)).toEqual([fileOf('gpt2'), fileOf('gpt2')]);
+  });
   it('without the class: nothing', async () => {
     const gone = await changed(text => text.replaceAll('GPT2Attention', 'Renamed'));
     expect(brief(linkSites({ sites: await dynamo(), modelFile: 'm.onnx' }, [gone]))).toEqual(['none -', 'none -']);
