@@ -108,8 +108,11 @@ export function createPythonSources(environments: PythonEnvironments, log: vscod
     waiting = setTimeout(() => changed.fire(), 250);
   };
   const touched = async (uri: vscode.Uri): Promise<void> => {
-    if (!onDisk) return;
-    const files = await onDisk, path = uri.fsPath;
+    const path = uri.fsPath;
+    if (ofEnvironment.has(path)) { invalidate(); return; }
+    // An installation writes thousands of files.
+    if (!onDisk || /[\\/](site-packages|dist-packages|node_modules|__pycache__|\.git)[\\/]/.test(path)) return;
+    const files = await onDisk;
     // A file that is new counts only where the first look would have found it.
     if (files.has(path) || (await vscode.workspace.findFiles(new vscode.RelativePattern(vscode.Uri.joinPath(uri, '..'), '*.py'), elsewhere)).some(one => one.fsPath === path)) {
       const document = await read(path);
