@@ -63,6 +63,14 @@ export interface TileRequest extends HeadRef {
   readonly width: number;
   readonly of: 'prob' | 'score';
   readonly reduce: 'mean' | 'max';
+  /**
+   * Cells that are not single positions, for `prob` only: half-open runs [from, to) of queries and of keys, flattened, rising, within `rows`
+   * and `cols`. Such a cell is the mean over the queries of its run (of those that see any key) of the sum over its keys; `height` and
+   * `width` then count runs, and pooling is over these cells. Positions in no run are left out.
+   */
+  readonly join?: { readonly rows: readonly number[]; readonly cols: readonly number[] };
+  /** Keys, rising, that every row is renormalised without: its probabilities are divided by what the other keys have together. */
+  readonly without?: readonly number[];
 }
 /** `data` is row-major [height, width]; NaN where no query sees a key of the cell (masked). */
 export interface Tile { readonly rows: readonly [number, number]; readonly cols: readonly [number, number]; readonly height: number; readonly width: number; readonly data: Float32Array }
@@ -123,9 +131,14 @@ export interface AnalysisApi {
   differenceTile(request: DifferenceTileRequest): Tile;
   /** Writes what `attnscope map` writes. */
   exportMap(request: HeadRef & { readonly out: string }): void;
+  /** Writes what `attnscope pattern` writes: all heads of a site, or one, or a rectangle of it. */
+  exportPattern(request: PatternExport & { readonly out: string }): void;
   /** What this process can compute on; runs a WGSL kernel to know. */
   device(request: Record<string, never>): { readonly webgpu: string | null; readonly why?: string };
 }
+
+/** Half-open ranges of queries and keys. */
+export interface PatternExport { readonly trace: string; readonly site: string; readonly head?: number; readonly rows?: readonly [number, number]; readonly cols?: readonly [number, number] }
 
 /** What a trace panel may ask of the analysis process (forwarded by name), and of the host. */
 export type PanelAnalysis = Pick<AnalysisApi, 'tile' | 'thumbnails' | 'rows'>;
@@ -138,6 +151,10 @@ export interface PanelHost {
   restartEngine(request: Record<string, never>): void;
   /** Saves what the panel drew (PNG bytes) where the user chooses. */
   saveImage(request: { readonly name: string; readonly png: Uint8Array }): void;
+  /** Asks what to export of the map, and where to. */
+  exportMap(request: Record<string, never>): void;
+  /** Copies a link to what the panel shows. */
+  copyLink(request: Record<string, never>): void;
 }
 export type PanelApi = PanelAnalysis & PanelHost;
 
@@ -161,7 +178,16 @@ export interface PanelEvents {
   changed(request: Record<string, never>): void;
   /** Show this head (a link from a hover, a lens, a verdict). */
   reveal(request: { readonly site: string; readonly head: number; readonly batch: number }): void;
+  /** How the panel is arranged, for a link; only panels read it. */
+  view(request: Record<string, never>): PanelView;
+  /** Arranges the panel as a link says. */
+  show(request: { readonly view: unknown }): void;
+  /** The map as a file. Errors: `UserError` where there is no map, or a table of it would be too large. */
+  mapFile(request: { readonly as: 'png' | 'csv' | 'csv-head' }): { readonly name: string; readonly bytes: Uint8Array };
 }
+
+/** `label`: of the head that is shown, if one is; `map`: its positions in sight. */
+export interface PanelView { readonly view: unknown; readonly label?: string; readonly map?: { readonly site: string; readonly head: number; readonly rows: readonly [number, number]; readonly cols: readonly [number, number] } }
 
 export interface TracePanelState {
   readonly open: OpenTrace;
@@ -169,6 +195,8 @@ export interface TracePanelState {
   readonly stale?: string;
   /** The head to show first when the panel was opened by a link. */
   readonly reveal?: { readonly site: string; readonly head: number; readonly batch: number };
+  /** The arrangement that a link asks for. */
+  readonly view?: unknown;
   /** Sites whose Python source is known, so that the panel can offer the jump: site → `model.py:41`. */
   readonly sources: Readonly<Record<string, string>>;
 }

@@ -1,11 +1,12 @@
 /** The custom editor of `*.attntrace`: one page, one port; forwards what panels may ask of analysis, and answers the rest. */
 import { randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { basename } from 'node:path';
 import * as vscode from 'vscode';
 import type { AnalysisApi, PanelApi, PanelEvents, TracePanelState } from '../contract/api.ts';
 import { PeerGone } from '../contract/errors.ts';
 import { connect, serve, type Client, type Port } from '../contract/rpc.ts';
+import { askFile } from './ask-file.ts';
 import type { LiveTraces } from './live-traces.ts';
 import { traceEditor } from './manifest/contributions.ts';
 import type { OpenTraces, TraceLease } from './open-traces.ts';
@@ -24,16 +25,21 @@ export interface TraceEditor extends vscode.CustomReadonlyEditorProvider<TraceDo
   engineLost(reason: string | undefined): void;
   /** Traces the model of `file` again on the same prompt. Returns the new trace. */
   again(file: string): Promise<string | undefined>;
+  /** Brings the editor of a trace file to the front, or opens one, and arranges it as a link says. */
+  showView(file: string, view: unknown): Promise<void>;
   /** The trace that is looked at. */
   readonly active: string | undefined;
+  /** The panel that is looked at. */
+  readonly front: FrontPanel | undefined;
 }
+export interface FrontPanel { readonly file: string; readonly events: Client<PanelEvents>; readonly open: () => Promise<OpenTrace> }
 interface TraceDocument extends vscode.CustomDocument { readonly lease: TraceLease }
 /** `lost`: why the engine that this panel talked to is gone. */
-interface Panel { readonly view: vscode.WebviewPanel; readonly events: Client<PanelEvents>; readonly file: string; lost: string | undefined }
+interface Panel extends FrontPanel { readonly view: vscode.WebviewPanel; readonly events: Client<PanelEvents>; readonly file: string; lost: string | undefined }
 interface Around { readonly context: vscode.ExtensionContext; readonly analysis: () => Promise<Client<AnalysisApi>>; readonly restart: () => Promise<void>; readonly openTraces: OpenTraces; readonly traces: LiveTraces; readonly links: SourceLinks; readonly session: Session; readonly tracing: Tracing }
 
 export function createTraceEditor(around: Around): TraceEditor {
-  const { context, analysis, openTraces, traces, links, session, tracing } = around, panels = new Set<Panel>(), toReveal = new Map<string, HeadPlace>(), dist = vscode.Uri.joinPath(context.extensionUri, 'dist');
+  const { context, analysis, openTraces, traces, links, session, tracing } = around, panels = new Set<Panel>(), toReveal = new Map<string, HeadPlace>(), toShow = new Map<string, unknown>(), dist = vscode.Uri.joinPath(context.extensionUri, 'dist');
   let active: string | undefined;
   const tellAll = (): void => { for (const panel of panels) tell(panel.events.changed({})); };
   context.subscriptions.push(traces.onDidChange(tellAll));
@@ -50,24 +56,35 @@ export function createTraceEditor(around: Around): TraceEditor {
 
   const state = async (document: TraceDocument, panel: Panel): Promise<TracePanelState> => {
     if (panel.lost !== undefined) throw new PeerGone(panel.lost);
-    const open = await document.lease.open(), stale = await traces.staleOf(open), reveal = toReveal.get(document.uri.fsPath);
+    const open = await document.lease.open(), stale = await traces.staleOf(open), reveal = toReveal.get(document.uri.fsPath), view = toShow.get(document.uri.fsPath);
     toReveal.delete(document.uri.fsPath);
+<<<<<<< HEAD
     const found = await links.linksOf(open);
     return { open, ...(stale ? { stale } : {}), ...(reveal ? { reveal } : {}), sources: Object.fromEntries(found.flatMap(link => (link.path === undefined ? [] : [[link.site, `${basename(link.path)}:${(link.line ?? link.classRange?.start.line ?? 0) + 1}`]]))) };
+=======
+    toShow.delete(document.uri.fsPath);
+    const found = await links.linksOf(open.manifest.sites, basename(open.manifest.model.path));
+    return { open, ...(stale ? { stale } : {}), ...(reveal ? { reveal } : {}), ...(view !== undefined ? { view } : {}), sources: Object.fromEntries(found.flatMap(link => (link.path === undefined ? [] : [[link.site, `${basename(link.path)}:${(link.line ?? link.classRange?.start.line ?? 0) + 1}`]]))) };
+  };
+
+  /** The editor of `file` in front: told now where it has a page, or when its page asks. */
+  const bring = async (file: string, now: (visible: Panel) => void, later: () => void): Promise<void> => {
+    const shown = [...panels].filter(panel => panel.file === file), visible = shown.find(panel => panel.view.visible);
+    if (visible) { visible.view.reveal(); now(visible); return; }
+    later();
+    if (shown.length) shown[0].view.reveal();
+    else await vscode.commands.executeCommand('vscode.openWith', vscode.Uri.file(file), traceEditor, { preview: false });
+>>>>>>> 2684847 (Attention: words, sink apart, pins, lines, search, links, exports (first version))
   };
 
   return {
     get active() { return active; },
     again,
     openCustomDocument: uri => { const lease = openTraces.lease(uri.fsPath); return { uri, lease, dispose: () => lease.dispose() }; },
-    reveal: async (file, place) => {
-      const shown = [...panels].filter(panel => panel.file === file), visible = shown.find(panel => panel.view.visible);
-      if (visible) { visible.view.reveal(); tell(visible.events.reveal(place)); return; }
-      // A hidden panel has no page: the next one asks for its state and is told.
-      toReveal.set(file, place);
-      if (shown.length) shown[0].view.reveal();
-      else await vscode.commands.executeCommand('vscode.openWith', vscode.Uri.file(file), traceEditor, { preview: false });
-    },
+    get front() { return [...panels].find(panel => panel.view.active) ?? [...panels].find(panel => panel.view.visible); },
+    // A hidden panel has no page: the next one asks for its state and is told.
+    reveal: (file, place) => bring(file, visible => tell(visible.events.reveal(place)), () => toReveal.set(file, place)),
+    showView: (file, view) => bring(file, visible => tell(visible.events.show({ view })), () => toShow.set(file, view)),
     engineLost: reason => {
       for (const panel of panels) panel.lost = reason;
       openTraces.reset();
@@ -84,7 +101,7 @@ export function createTraceEditor(around: Around): TraceEditor {
         closed: new Promise(resolve => { closed = resolve; }),
       };
       webview.onDidReceiveMessage((envelope: { to?: unknown; message?: unknown } | undefined) => { if (envelope?.to === 'host') for (const on of listeners) on(envelope.message); });
-      const mine: Panel = { view: panel, events: connect<PanelEvents>(port), file, lost: undefined };
+      const mine: Panel = { view: panel, events: connect<PanelEvents>(port), file, open: () => document.lease.open(), lost: undefined };
       panels.add(mine);
       const forward = <K extends 'tile' | 'thumbnails' | 'rows'>(name: K) => async (request: Parameters<AnalysisApi[K]>[0], { signal }: { signal: AbortSignal }) => {
         if (mine.lost !== undefined) throw new PeerGone(mine.lost);
@@ -97,6 +114,9 @@ export function createTraceEditor(around: Around): TraceEditor {
         retrace: async () => { await again(file); },
         restartEngine: () => around.restart(),
         saveImage: ({ name, png }) => saveImage(file, name, png),
+        // Commands answer for themselves where they fail.
+        exportMap: async () => { await vscode.commands.executeCommand('attnscope.exportMap'); },
+        copyLink: async () => { await vscode.commands.executeCommand('attnscope.copyLink'); },
       });
       const look = (): void => { if (panel.active) active = file; else if (active === file) active = undefined; };
       look();
@@ -112,7 +132,6 @@ export function createTraceEditor(around: Around): TraceEditor {
 function tell(call: Promise<unknown>): void { call.catch(() => undefined); }
 
 async function saveImage(trace: string, name: string, png: Uint8Array): Promise<void> {
-  const folder = vscode.workspace.workspaceFolders?.[0]?.uri.fsPath ?? dirname(trace);
-  const chosen = await vscode.window.showSaveDialog({ title: 'Save Image', defaultUri: vscode.Uri.file(join(folder, name.replace(/[^\w.-]+/g, '_'))), filters: { Image: ['png'] } });
-  if (chosen) await writeFile(chosen.fsPath, png);
+  const chosen = await askFile(trace, name, { Image: ['png'] });
+  if (chosen !== undefined) await writeFile(chosen, png);
 }

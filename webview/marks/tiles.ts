@@ -49,7 +49,7 @@ export function tileName(key: TileKey): string {
   return `${key.level}/${key.row}/${key.col}`;
 }
 
-/** True when the causal rule (key ≤ query + offset) hides every cell of the tile: there is nothing to ask the engine for. */
-export function isAllMasked(span: TileSpan, causalOffset: number | undefined): boolean {
+/** True when the causal rule (key ≤ query + offset) hides every cell of a tile that reaches over these positions: there is nothing to ask the engine for. */
+export function isAllMasked(span: Pick<TileSpan, 'rows' | 'cols'>, causalOffset: number | undefined): boolean {
   return causalOffset !== undefined && span.cols[0] > span.rows[1] - 1 + causalOffset;
 }

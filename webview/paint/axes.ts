@@ -1,32 +1,48 @@
 /** Token labels beside a map, its border, and the cell in focus. */
 import { axisLabels, cut, withFocus, type AxisLabel } from '../marks/axis.ts';
-import type { Cell, Extent, Size, View } from '../marks/view.ts';
+import type { Extent, Size, View } from '../marks/view.ts';
 
 export interface Axes {
   /** Room for the labels, CSS pixels. */
   readonly left: number; readonly top: number;
+  /** Of `left`, what lies between the labels of the queries and the map: the key that stands apart. */
+  readonly apart: number;
+  /** Room under the map: the bars of a row. */
+  readonly bottom: number;
   readonly view: View; readonly size: Size; readonly extent: Extent;
   /** Of a query's row and of a key's column. */
   readonly rowLabel: (index: number) => string; readonly colLabel: (index: number) => string;
-  readonly focus?: Cell | undefined;
+  /** Either part is undefined where the focus has no cell of its own. */
+  readonly focus?: { readonly row: number | undefined; readonly col: number | undefined } | undefined;
+  /** The row that is shown as bars. */
+  readonly chosen?: number | undefined;
 }
 
 const pitch = 13, gap = 6;
 
 /** Sizes the canvas and paints onto a transparent ground, in the page's font and colours. */
-export function paintAxes(canvas: HTMLCanvasElement, axes: Axes): void {
-  const { left, top, size } = axes, ratio = devicePixelRatio, width = left + size.width, height = top + size.height;
+export function paintAxes(canvas: HTMLCanvasElement, axes: Axes): CanvasRenderingContext2D {
+  const { left, top, bottom, size } = axes, ratio = devicePixelRatio, width = left + size.width, height = top + size.height + bottom;
   canvas.width = Math.round(width * ratio);
   canvas.height = Math.round(height * ratio);
   canvas.style.width = `${width}px`;
   canvas.style.height = `${height}px`;
-  const context = canvas.getContext('2d')!, style = getComputedStyle(document.body);
+  const context = canvas.getContext('2d')!;
   context.scale(ratio, ratio);
-  drawAxes(context, axes, { ink: style.color, accent: style.getPropertyValue('--vscode-textLink-foreground') || style.color, font: `11px ${style.getPropertyValue('--vscode-editor-font-family') || 'monospace'}` });
+  drawAxes(context, axes, look());
+  return context;
+}
+
+export interface Look { readonly ink: string; readonly accent: string; readonly font: string }
+
+/** Ink, accent and font of the page. */
+export function look(): Look {
+  const style = getComputedStyle(document.body);
+  return { ink: style.color, accent: style.getPropertyValue('--vscode-textLink-foreground') || style.color, font: `11px ${style.getPropertyValue('--vscode-editor-font-family') || 'monospace'}` };
 }
 
 /** Both axes into any context whose origin is the frame's corner. */
-export function drawAxes(context: CanvasRenderingContext2D, { left, top, view, size, extent, rowLabel, colLabel, focus }: Axes, look: { readonly ink: string; readonly accent: string; readonly font: string }): void {
+export function drawAxes(context: CanvasRenderingContext2D, { left, top, apart, view, size, extent, rowLabel, colLabel, focus, chosen }: Axes, look: Look): void {
   context.font = look.font;
   context.textBaseline = 'middle';
   const measure = (text: string): number => context.measureText(text).width;
@@ -39,12 +55,12 @@ export function drawAxes(context: CanvasRenderingContext2D, { left, top, view, s
   const within = { rows: Math.min(size.height, (extent.rows - view.row) * view.cell), cols: Math.min(size.width, (extent.cols - view.col) * view.cell) };
   context.textAlign = 'right';
   context.save();
-  context.translate(left, top);
+  context.translate(left - apart, top);
   const focused = (index: number | undefined, first: number, length: number): AxisLabel | undefined => {
     const at = index === undefined ? -1 : (index + 0.5 - first) * view.cell;
     return index !== undefined && at >= 0 && at <= length ? { index, at } : undefined;
   };
-  for (const { index, at } of withFocus(axisLabels(extent.rows, view.row, view.cell, within.rows, pitch), focused(focus?.row, view.row, within.rows), pitch)) write(rowLabel(index), index === focus?.row, left - gap - 16, -gap, at);
+  for (const { index, at } of withFocus(axisLabels(extent.rows, view.row, view.cell, within.rows, pitch), focused(focus?.row, view.row, within.rows), pitch)) write(rowLabel(index), index === focus?.row, left - apart - gap - 16, -gap, at);
   context.restore();
   context.textAlign = 'left';
   for (const { index, at } of withFocus(axisLabels(extent.cols, view.col, view.cell, within.cols, pitch), focused(focus?.col, view.col, within.cols), pitch)) {
@@ -54,7 +70,8 @@ export function drawAxes(context: CanvasRenderingContext2D, { left, top, view, s
     write(colLabel(index), index === focus?.col, top - gap - 14, 0, 0);
     context.restore();
   }
-  if (focus) outline(context, { x: left + (focus.col - view.col) * view.cell, y: top + (focus.row - view.row) * view.cell, cell: view.cell, left, top, right: left + within.cols, bottom: top + within.rows });
+  if (chosen !== undefined) mark(context, look.accent, left - apart - 4, top + (chosen - view.row) * view.cell, view.cell, top, top + within.rows);
+  if (focus?.row !== undefined && focus.col !== undefined) outline(context, { x: left + (focus.col - view.col) * view.cell, y: top + (focus.row - view.row) * view.cell, cell: view.cell, left, top, right: left + within.cols, bottom: top + within.rows });
   context.fillStyle = look.ink;
   context.globalAlpha = 0.7;
   context.fillText('key →', left, 7);
@@ -77,4 +94,12 @@ function outline(context: CanvasRenderingContext2D, { x, y, cell, left, top, rig
   context.lineWidth = 1;
   for (const [colour, inset] of [['#000', -0.5], ['#fff', 0.5]] as const) { context.strokeStyle = colour; context.strokeRect(x + inset, y + inset, cell - 2 * inset, cell - 2 * inset); }
   context.restore();
+}
+
+/** A bar beside the label of the chosen row. */
+function mark(context: CanvasRenderingContext2D, colour: string, x: number, y: number, cell: number, top: number, bottom: number): void {
+  const from = Math.max(top, y), to = Math.min(bottom, y + Math.max(2, cell));
+  if (to <= from) return;
+  context.fillStyle = colour;
+  context.fillRect(x, from, 3, to - from);
 }

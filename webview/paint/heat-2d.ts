@@ -4,11 +4,11 @@ import { lutIndex, viridis } from '../../extension/contract/viridis.ts';
 import type { HeatPainter, Texels } from './heat.ts';
 
 export function heat2d(canvas: HTMLCanvasElement): HeatPainter {
-  const context = canvas.getContext('2d')!, pictures = new Map<string, { readonly key: string; readonly picture: HTMLCanvasElement }>();
+  const context = canvas.getContext('2d')!, pictures = new Map<string, { readonly key: string; readonly colours: Uint8Array; readonly picture: HTMLCanvasElement }>();
   return {
     kind: 'canvas2d',
     draw(frame) {
-      const { view, size, devicePixels, scale, masked, background } = frame;
+      const { view, size, devicePixels, scale, colours, masked, background } = frame;
       canvas.width = Math.round(size.width * devicePixels);
       canvas.height = Math.round(size.height * devicePixels);
       context.fillStyle = `rgb(${background.join(' ')})`;
@@ -17,7 +17,7 @@ export function heat2d(canvas: HTMLCanvasElement): HeatPainter {
       const cell = view.cell * devicePixels, key = JSON.stringify([scale, masked]);
       for (const tile of frame.tiles) {
         let kept = pictures.get(tile.name);
-        if (kept?.key !== key) { kept = { key, picture: paintTexels(tile.texels, scale, masked) }; pictures.set(tile.name, kept); }
+        if (kept?.key !== key || kept.colours !== colours) { kept = { key, colours, picture: paintTexels(tile.texels, scale, masked, colours) }; pictures.set(tile.name, kept); }
         const x = Math.round((tile.cols[0] - view.col) * cell), y = Math.round((tile.rows[0] - view.row) * cell);
         context.drawImage(kept.picture, x, y, Math.round((tile.cols[1] - view.col) * cell) - x, Math.round((tile.rows[1] - view.row) * cell) - y);
       }
@@ -27,25 +27,25 @@ export function heat2d(canvas: HTMLCanvasElement): HeatPainter {
   };
 }
 
-/** One pixel a texel: viridis, the masked colour, and red where a number is infinite. */
-export function paintTexels(texels: Texels, scale: Scale, masked: readonly [number, number, number]): HTMLCanvasElement {
+/** One pixel a texel: the map's colours, the masked colour, and red where a number is infinite. */
+export function paintTexels(texels: Texels, scale: Scale, masked: readonly [number, number, number], colours: Uint8Array): HTMLCanvasElement {
   const picture = document.createElement('canvas');
   picture.width = texels.width;
   picture.height = texels.height;
   const context = picture.getContext('2d')!, image = context.createImageData(texels.width, texels.height);
-  colourTexels(texels.data, scale, masked, image.data);
+  colourTexels(texels.data, scale, masked, image.data, colours);
   context.putImageData(image, 0, 0);
   return picture;
 }
 
 /** RGBA bytes of the values. */
-export function colourTexels(data: Float32Array, scale: Scale, masked: readonly [number, number, number], out: Uint8ClampedArray): void {
+export function colourTexels(data: Float32Array, scale: Scale, masked: readonly [number, number, number], out: Uint8ClampedArray, colours: Uint8Array = viridis): void {
   for (let n = 0; n < data.length; n++) {
     const value = data[n], at = n * 4;
     out[at + 3] = 255;
     if (Number.isNaN(value)) { out[at] = masked[0]; out[at + 1] = masked[1]; out[at + 2] = masked[2]; continue; }
     if (!Number.isFinite(value)) { out[at] = 255; out[at + 1] = 0; out[at + 2] = 0; continue; }
     const colour = lutIndex(position(scale, value)) * 4;
-    out[at] = viridis[colour]; out[at + 1] = viridis[colour + 1]; out[at + 2] = viridis[colour + 2];
+    out[at] = colours[colour]; out[at + 1] = colours[colour + 1]; out[at + 2] = colours[colour + 2];
   }
 }

@@ -1,5 +1,4 @@
 /** Heat maps in WebGL2: values as float textures, scale and colours in the shader, so that a change of scale uploads nothing. */
-import { viridis } from '../../extension/contract/viridis.ts';
 import type { Frame, HeatPainter, PlacedTile } from './heat.ts';
 
 const vertex = `#version 300 es
@@ -42,8 +41,8 @@ export function heatGl(canvas: HTMLCanvasElement, lost: () => void): HeatPainter
   const uniform = (name: string): WebGLUniformLocation | null => gl.getUniformLocation(program, name);
   const places = { place: uniform('place'), range: uniform('range'), kind: uniform('kind'), masked: uniform('masked'), values: uniform('values'), colours: uniform('colours') };
   const textures = new Map<string, WebGLTexture>();
-  const colours = texture(gl);
-  gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA, 256, 1, 0, gl.RGBA, gl.UNSIGNED_BYTE, viridis);
+  const table = texture(gl);
+  let tableOf: Uint8Array | undefined;
   gl.bindVertexArray(gl.createVertexArray());
 
   const upload = ({ name, texels }: PlacedTile): WebGLTexture => {
@@ -56,7 +55,14 @@ export function heatGl(canvas: HTMLCanvasElement, lost: () => void): HeatPainter
   };
   return {
     kind: 'webgl2',
-    draw({ view, size, devicePixels, scale, tiles, masked, background }: Frame) {
+    draw({ view, size, devicePixels, scale, colours, tiles, masked, background }: Frame) {
+      if (tableOf !== colours) {
+        gl.activeTexture(gl.TEXTURE1);
+        gl.bindTexture(gl.TEXTURE_2D, table);
+        gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA, 256, 1, 0, gl.RGBA, gl.UNSIGNED_BYTE, colours);
+        gl.activeTexture(gl.TEXTURE0);
+        tableOf = colours;
+      }
       const width = Math.round(size.width * devicePixels), height = Math.round(size.height * devicePixels);
       if (canvas.width !== width || canvas.height !== height) { canvas.width = width; canvas.height = height; }
       gl.viewport(0, 0, width, height);
@@ -72,7 +78,7 @@ export function heatGl(canvas: HTMLCanvasElement, lost: () => void): HeatPainter
         gl.activeTexture(gl.TEXTURE0);
         gl.bindTexture(gl.TEXTURE_2D, upload(tile));
         gl.activeTexture(gl.TEXTURE1);
-        gl.bindTexture(gl.TEXTURE_2D, colours);
+        gl.bindTexture(gl.TEXTURE_2D, table);
         gl.activeTexture(gl.TEXTURE0);
         const x = (col: number): number => (col - view.col) * view.cell / size.width * 2 - 1, y = (row: number): number => 1 - (row - view.row) * view.cell / size.height * 2;
         gl.uniform4f(places.place, x(tile.cols[0]), y(tile.rows[0]), x(tile.cols[1]), y(tile.rows[1]));

@@ -14,6 +14,8 @@ export interface Frame {
   readonly size: Size;
   readonly devicePixels: number;
   readonly scale: Scale;
+  /** RGBA bytes, [256, 4]. */
+  readonly colours: Uint8Array;
   /** Coarse ones first: later tiles cover earlier ones. */
   readonly tiles: readonly PlacedTile[];
   /** Of cells that no query sees, as [r, g, b] in 0 … 255. */

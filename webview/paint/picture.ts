@@ -1,56 +1,73 @@
-/** A map as a PNG: title, labels, cells and legend as on the screen, on the theme's ground. */
+/** What the Attention tab shows as a PNG: title, maps (or lines) side by side with their axes, and the legend, on the theme's ground. */
 import { ticks, scaleName, type Scale } from '../marks/scale.ts';
-import type { Extent, Size, View } from '../marks/view.ts';
-import { viridisCss } from '../../extension/contract/viridis.ts';
-import { drawAxes } from './axes.ts';
-import type { PlacedTile } from './heat.ts';
-import { heat2d } from './heat-2d.ts';
+import { colourCss, type ColourMapId } from './colour-maps.ts';
 import { isLight, maskedColour, themeColour } from './theme.ts';
 
-export interface PictureOf {
-  readonly title: string; readonly tiles: readonly PlacedTile[]; readonly view: View; readonly size: Size; readonly scale: Scale; readonly extent: Extent;
-  readonly left: number; readonly top: number; readonly rowLabel: (index: number) => string; readonly colLabel: (index: number) => string;
-}
+/** One head: `draw` paints it at the origin, without its title. */
+export interface PicturePane { readonly title: string; readonly width: number; readonly height: number; readonly draw: (context: CanvasRenderingContext2D, ink: string) => void }
+export interface PictureOf { readonly title: string; readonly panes: readonly PicturePane[]; readonly scale: Scale; readonly colours: ColourMapId; /** Of the legend. */ readonly what: string; readonly lines: boolean }
 
-const ratio = 2, head = 26, foot = 48;
+/** Twice the screen's resolution. */
+export const pictureRatio = 2;
+const head = 30, paneHead = 22, foot = 56, margin = 16, across = 3;
 
-/** PNG bytes, twice the screen's resolution. */
-export async function mapPicture(of: PictureOf): Promise<Uint8Array> {
-  const shown: Size = { width: Math.min(of.size.width, (of.extent.cols - of.view.col) * of.view.cell), height: Math.min(of.size.height, (of.extent.rows - of.view.row) * of.view.cell) };
-  const width = of.left + Math.max(shown.width, 400) + 16, height = head + of.top + shown.height + foot, background = themeColour('--vscode-editor-background', [30, 30, 30]), ink = isLight() ? '#222' : '#ddd';
-  const canvas = document.createElement('canvas'), cells = document.createElement('canvas'), context = canvas.getContext('2d')!;
-  canvas.width = width * ratio;
-  canvas.height = height * ratio;
-  context.scale(ratio, ratio);
+/** PNG bytes. Errors: an Error where the browser cannot make a picture of this size. */
+export async function pictureOf({ title, panes, scale, colours, what, lines }: PictureOf): Promise<Uint8Array> {
+  const rows: PicturePane[][] = [];
+  panes.forEach((pane, i) => { if (i % across) rows.at(-1)!.push(pane); else rows.push([pane]); });
+  const rowHeight = (row: readonly PicturePane[]): number => paneHead + Math.max(...row.map(pane => pane.height)) + margin;
+  const width = Math.max(560, ...rows.map(row => margin + row.reduce((sum, pane) => sum + pane.width + margin, 0))), height = head + rows.reduce((sum, row) => sum + rowHeight(row), 0) + foot;
+  const background = themeColour('--vscode-editor-background', [30, 30, 30]), ink = isLight() ? '#222' : '#ddd', canvas = document.createElement('canvas'), context = canvas.getContext('2d')!;
+  canvas.width = width * pictureRatio;
+  canvas.height = height * pictureRatio;
+  context.scale(pictureRatio, pictureRatio);
   context.fillStyle = `rgb(${background.join(' ')})`;
   context.fillRect(0, 0, width, height);
-  heat2d(cells).draw({ view: of.view, size: shown, devicePixels: ratio, scale: of.scale, tiles: of.tiles, masked: maskedColour(), background });
-  context.save();
-  context.translate(0, head);
-  context.drawImage(cells, of.left, of.top, shown.width, shown.height);
-  drawAxes(context, { ...of, size: shown }, { ink, accent: ink, font: '11px monospace' });
-  context.restore();
-  context.fillStyle = ink;
+  const write = (text: string, x: number, y: number, font: string, room?: number): void => { context.fillStyle = ink; context.font = font; context.textBaseline = 'middle'; context.fillText(text, x, y, room); };
   context.textAlign = 'left';
-  context.font = 'bold 13px sans-serif';
-  context.fillText(of.title, 8, 14);
-  const y = height - 34, bar = 240;
-  for (let i = 0; i < bar; i++) { context.fillStyle = viridisCss(i / bar); context.fillRect(of.left + i, y, 1, 8); }
+  write(title, margin, 16, 'bold 13px sans-serif', width - 2 * margin);
+  let y = head;
+  for (const row of rows) {
+    let x = margin;
+    for (const pane of row) {
+      context.textAlign = 'left';
+      write(pane.title, x, y + 9, '12px sans-serif', Math.max(pane.width, 300));
+      context.save();
+      context.translate(x, y + paneHead);
+      pane.draw(context, ink);
+      context.restore();
+      x += pane.width + margin;
+    }
+    y += rowHeight(row);
+  }
+  legend(context, { x: margin, y: height - 44, ink, scale, colours, what, lines });
+  const blob = await new Promise<Blob | null>(resolve => canvas.toBlob(resolve, 'image/png'));
+  if (!blob) throw new Error('The browser could not make a picture of this size.');
+  return new Uint8Array(await blob.arrayBuffer());
+}
+
+function legend(context: CanvasRenderingContext2D, { x, y, ink, scale, colours, what, lines }: { readonly x: number; readonly y: number; readonly ink: string; readonly scale: Scale; readonly colours: ColourMapId; readonly what: string; readonly lines: boolean }): void {
+  const bar = 240;
+  for (let i = 0; i < bar; i++) {
+    context.globalAlpha = lines ? Math.max(0.04, i / bar) : 1;
+    context.fillStyle = lines ? ink : colourCss(colours, i / bar);
+    context.fillRect(x + i, y, 1, 8);
+  }
+  context.globalAlpha = 1;
   context.fillStyle = ink;
   context.font = '10px sans-serif';
-  for (const { at, text } of ticks(of.scale)) {
+  context.textBaseline = 'alphabetic';
+  for (const { at, text } of ticks(scale)) {
     context.textAlign = at === 0 ? 'left' : at === 1 ? 'right' : 'center';
-    context.fillText(text, of.left + at * bar, y + 16);
+    context.fillText(text, x + at * bar, y + 18);
   }
   context.textAlign = 'left';
-  context.fillText(`probability, ${scaleName(of.scale.kind)}`, of.left, y + 28);
-  context.fillText('not visible to the query', of.left + bar + 36, y + 5);
+  context.fillText(`${what}, ${scaleName(scale.kind)}`, x, y + 34);
+  if (lines) return;
+  context.fillText('not visible to the query', x + bar + 40, y + 7);
   context.fillStyle = `rgb(${maskedColour().join(' ')})`;
-  context.fillRect(of.left + bar + 20, y - 2, 11, 11);
+  context.fillRect(x + bar + 22, y - 2, 11, 11);
   context.strokeStyle = ink;
   context.lineWidth = 0.5;
-  context.strokeRect(of.left + bar + 20, y - 2, 11, 11);
-  const blob = await new Promise<Blob | null>(resolve => canvas.toBlob(resolve, 'image/png'));
-  if (!blob) throw new Error('The browser could not make a picture of this map.');
-  return new Uint8Array(await blob.arrayBuffer());
+  context.strokeRect(x + bar + 22, y - 2, 11, 11);
 }

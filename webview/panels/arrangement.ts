@@ -1,6 +1,7 @@
 /** How a person arranged the panel: the only thing a page keeps, and what is made of it when it comes back. */
 import type { ScaleKind } from '../marks/scale.ts';
 import type { View } from '../marks/view.ts';
+import { restoreMap, type MapOptions } from './map-options.ts';
 
 export type TabId = 'overview' | 'attention';
 export interface Arrangement {
@@ -11,6 +12,7 @@ export interface Arrangement {
   readonly scale: ScaleKind;
   /** Of the map of `site` and `head`; fitted when undefined. */
   readonly view?: View;
+  readonly map: MapOptions;
 }
 
 /** What `getState()` gave, which another version of the extension may have written: whatever is not understood falls back. */
@@ -23,6 +25,7 @@ export function restore(kept: unknown): Arrangement {
     ...(typeof from.site === 'string' ? { site: from.site } : {}),
     head: isCount(from.head) ? from.head : 0,
     scale: oneOf(from.scale, ['linear', 'gamma', 'log']),
+    map: restoreMap(from.map),
     ...(isView(from.view) ? { view: { row: from.view.row, col: from.view.col, cell: from.view.cell } } : {}),
   };
 }

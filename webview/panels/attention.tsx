@@ -1,40 +1,44 @@
 /** The Attention tab: one head in full, with what a row looks at beside it. */
-import { useState } from 'preact/hooks';
+import { useRef, useState } from 'preact/hooks';
 import type { TracePanelState } from '../../extension/contract/api.ts';
 import { siteLabel } from '../../extension/contract/site.ts';
 import { Button, Choice, TextField } from '../controls/toolkit.tsx';
 import { findHead, labelOf, step, type Pick } from '../marks/head-picker.ts';
 import { failure, standing } from '../marks/parity.ts';
-import { percent, shortNumber, type ScaleKind } from '../marks/scale.ts';
+import { percent, shortNumber } from '../marks/scale.ts';
 import { tokenAt, shown } from '../marks/tokens.ts';
+import { MapToolbar } from './map-toolbar.tsx';
 import { MapView } from './map-view.tsx';
 import type { Store } from './store.ts';
 
 interface Props { readonly store: Store; readonly state: TracePanelState }
 
-const scales: readonly { readonly value: ScaleKind; readonly text: string }[] = [{ value: 'linear', text: 'Linear' }, { value: 'gamma', text: 'Gamma 0.5' }, { value: 'log', text: 'Log' }];
-
 export function Attention({ store, state }: Props) {
   const { manifest } = state.open, { sites } = manifest, arrangement = store.arrangement.value;
-  const [problem, setProblem] = useState<string | undefined>();
+  const [problem, setProblem] = useState<string | undefined>(), keys = useRef(new Map<string, () => void>()).current;
   const site = sites.find(one => one.name === arrangement.site) ?? sites[0];
   if (!site) return <p class="quiet">This trace has no sites.</p>;
   const pick: Pick = { site: site.name, head: Math.min(arrangement.head, (site.heads ?? 1) - 1) }, label = labelOf(sites, pick);
   const choose = (next: Pick): void => { setProblem(undefined); store.show(next.site, next.head); };
   const jump = (text: string): void => { const found = findHead(sites, text); if ('pick' in found) choose(found.pick); else setProblem(found.problem); };
-  const keys = (event: KeyboardEvent): void => {
-    if (event.key === '[') choose(step(sites, pick, -1));
-    if (event.key === ']') choose(step(sites, pick, 1));
+  const onKey = (event: KeyboardEvent): void => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const does = event.key === '[' ? () => choose(step(sites, pick, -1)) : event.key === ']' ? () => choose(step(sites, pick, 1)) : keys.get(event.key);
+    if (!does) return;
+    event.preventDefault();
+    does();
   };
   const stats = manifest.heads[site.name]?.find(one => one.head === pick.head && one.batch === arrangement.batch), parity = manifest.parity[site.name], source = state.sources[site.name];
+  const ask = (call: Promise<unknown>): void => { call.catch((error: unknown) => store.fail(error)); };
+  keys.set('c', () => ask(store.host.copyLink({})));
+  keys.set('e', () => ask(store.host.exportMap({})));
   const failed = standing(parity) === 'failed', samples = manifest.input.ids.length;
   return (
-    <div class="attention" onKeyDown={keys}>
+    <div class="attention" onKeyDown={onKey}>
       <div class="toolbar">
         <Button title="Previous head ([)" testid="previous-head" onPress={() => choose(step(sites, pick, -1))}>‹</Button>
         <TextField label="Head: L3H1, 3.1 or layer 3 head 1" value={label} size={14} problem={problem} testid="head-picker" onEnter={jump} />
         <Button title="Next head (])" testid="next-head" onPress={() => choose(step(sites, pick, 1))}>›</Button>
-        <Choice label="Scale" testid="scale-picker" value={arrangement.scale} options={scales} onChoose={scale => store.arrange({ scale })} />
         {samples > 1 && <Choice label="Sample" testid="sample" value={String(arrangement.batch)} options={manifest.input.ids.map((_, i) => ({ value: String(i), text: `${i}` }))} onChoose={value => store.arrange({ batch: Number(value), view: undefined })} />}
         {source && <Button testid="source" title={`Open ${source}`} onPress={() => store.host.revealSource({ site: site.name }).catch(error => store.fail(error))}>{source}</Button>}
       </div>
@@ -48,8 +52,9 @@ export function Attention({ store, state }: Props) {
         {stats && <span>induction {percent(stats.inductionScore)}</span>}
         {parity && <span title={`${siteLabel(site)}, ${parity.rows} rows a head, tolerance ${shortNumber(parity.tolerance)}`} class={failed ? 'failure' : 'quiet'}>parity {parity.maxAbs === null ? 'not checked' : shortNumber(parity.maxAbs)}</span>}
       </p>
+      {!failed && <MapToolbar {...{ store, state, site, keys }} head={pick.head} batch={arrangement.batch} />}
       {failed ? <p class="failure hatched notice" data-testid="not-drawn">{failure(site, parity)} It is not drawn.</p>
-        : <MapView key={`${state.open.trace} ${site.name} ${pick.head} ${arrangement.batch}`} store={store} state={state} site={site} head={pick.head} batch={arrangement.batch} />}
+        : <MapView key={`${state.open.trace} ${arrangement.batch}`} store={store} state={state} site={site} head={pick.head} batch={arrangement.batch} />}
     </div>
   );
 }

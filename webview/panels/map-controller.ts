@@ -2,10 +2,13 @@
 import type { Client } from '../../extension/contract/rpc.ts';
 import type { HeadRef, PanelApi, Tile } from '../../extension/contract/api.ts';
 import { Cancelled, PeerGone } from '../../extension/contract/errors.ts';
+import { tileRequest, type MapAxes } from '../marks/map-axes.ts';
 import { probabilityScale, type Scale, type ScaleKind } from '../marks/scale.ts';
 import { isAllMasked, levelFor, tileName, tileSpan, tilesFor, topLevel, type TileKey } from '../marks/tiles.ts';
+import { reach } from '../marks/bands.ts';
 import { clamp, fit, type Extent, type Size, type View } from '../marks/view.ts';
 import { heatPainter, type HeatPainter, type PlacedTile } from '../paint/heat.ts';
+import { colourTable, type ColourMapId } from '../paint/colour-maps.ts';
 import { maskedColour, onThemeChange, themeColour } from '../paint/theme.ts';
 
 /** Tiles kept beside those on the screen: 256 KB each. */
@@ -13,43 +16,58 @@ const mostTiles = 96;
 /** Tiles asked for at once: the middle of the screen comes first. */
 const atOnce = 3;
 
+/** The largest value of all maps that share a scale; it only rises. */
+export class ScaleTop {
+  static #made = 0;
+  readonly #listeners = new Set<() => void>();
+  readonly id = ++ScaleTop.#made;
+  value: number;
+  constructor(value = 0) { this.value = value; }
+  raise(value: number): void {
+    if (!(value > this.value && value < Infinity)) return;
+    this.value = value;
+    for (const listener of this.#listeners) listener();
+  }
+  onRise(listener: () => void): () => void { this.#listeners.add(listener); return () => this.#listeners.delete(listener); }
+}
+
+export interface MapLook { readonly kind: ScaleKind; readonly colours: ColourMapId }
+export interface MapOf {
+  readonly host: Pick<Client<PanelApi>, 'tile'>; readonly head: HeadRef; readonly axes: MapAxes; readonly top: ScaleTop; readonly look: MapLook; readonly view: View | undefined;
+  readonly changed: (change: MapChange) => void;
+  /** A hand moved the map: what it shows now, undefined when fitted. */
+  readonly moved: (view: View | undefined) => void;
+  readonly failed: (error: unknown) => void;
+  /** The canvas can no longer be painted on. */
+  readonly lost: () => void;
+}
 export interface MapChange { readonly view: View; readonly scale: Scale; readonly level: number; readonly ready: boolean; readonly problem?: string }
 
 export class MapController {
   readonly extent: Extent;
   size: Size = { width: 1, height: 1 };
   view: View;
-  kind: ScaleKind = 'linear';
-  readonly #host: Pick<Client<PanelApi>, 'tile'>;
-  readonly #head: HeadRef;
+  readonly #of: MapOf;
   readonly #painter: HeatPainter;
-  readonly #causalOffset: number | undefined;
-  readonly #changed: (change: MapChange) => void;
-  readonly #failed: (error: unknown) => void;
-  readonly #stopWatching: () => void;
+  readonly #stop: readonly (() => void)[];
   readonly #tiles = new Map<string, { readonly key: TileKey; readonly tile: Tile }>();
   readonly #asked = new Map<string, AbortController>();
-  #most = 0;
+  #look: MapLook;
   #problem: string | undefined;
   #frame = 0;
-  #fitted = true;
+  #fitted: boolean;
 
-  constructor(canvas: HTMLCanvasElement, of: { readonly host: Pick<Client<PanelApi>, 'tile'>; readonly head: HeadRef; readonly extent: Extent; readonly causalOffset: number | undefined; readonly view?: View; readonly changed: (change: MapChange) => void; readonly failed: (error: unknown) => void; /** The canvas can no longer be painted on. */ readonly lost: () => void }) {
-    this.extent = of.extent;
-    this.#host = of.host;
-    this.#head = of.head;
-    this.#causalOffset = of.causalOffset;
-    this.#changed = of.changed;
-    this.#failed = of.failed;
-    this.#stopWatching = onThemeChange(() => this.redraw());
+  constructor(canvas: HTMLCanvasElement, of: MapOf) {
+    this.#of = of;
+    this.#look = of.look;
+    this.extent = { rows: of.axes.rows.count, cols: of.axes.cols.count };
     this.#painter = heatPainter(canvas, of.lost);
+    this.#stop = [onThemeChange(() => this.redraw()), of.top.onRise(() => this.redraw())];
     this.#fitted = of.view === undefined;
-    this.view = of.view ?? fit(of.extent, this.size);
+    this.view = of.view ?? fit(this.extent, this.size);
   }
 
-  /** Undefined while the whole map is fitted: what is kept of an arrangement then survives another window size. */
-  get chosenView(): View | undefined { return this.#fitted ? undefined : this.view; }
-  get scale(): Scale { return probabilityScale(this.kind, this.#most); }
+  get scale(): Scale { return probabilityScale(this.#look.kind, this.#of.top.value); }
   /** What is painted, from the ground up. */
   get tiles(): readonly PlacedTile[] { return [...this.#maskedGround(), ...[...this.#tiles].sort((a, b) => b[1].key.level - a[1].key.level).map(([name, { tile }]) => ({ name, texels: tile, rows: tile.rows, cols: tile.cols }))]; }
 
@@ -58,9 +76,15 @@ export class MapController {
     this.view = this.#fitted ? fit(this.extent, size) : clamp(this.view, this.extent, size);
     this.redraw();
   }
-  move(view: View): void { this.#fitted = false; this.view = view; this.redraw(); }
-  fit(): void { this.#fitted = true; this.view = fit(this.extent, this.size); this.redraw(); }
-  setKind(kind: ScaleKind): void { this.kind = kind; this.redraw(); }
+  /** By hand: tells others. */
+  move(view: View | undefined): void { this.show(view); this.#of.moved(view && this.view); }
+  /** Undefined: the whole map. What is kept of an arrangement then survives another window size. */
+  show(view: View | undefined): void {
+    this.#fitted = view === undefined;
+    this.view = view ? clamp(view, this.extent, this.size) : fit(this.extent, this.size);
+    this.redraw();
+  }
+  set look(look: MapLook) { this.#look = look; this.redraw(); }
 
   /** Asks again for what failed. */
   again(): void { this.#problem = undefined; this.redraw(); }
@@ -72,7 +96,7 @@ export class MapController {
   }
 
   dispose(): void {
-    this.#stopWatching();
+    for (const stop of this.#stop) stop();
     cancelAnimationFrame(this.#frame);
     for (const asked of this.#asked.values()) asked.abort();
     this.#asked.clear();
@@ -80,7 +104,8 @@ export class MapController {
   }
 
   #needed(): TileKey[] {
-    return tilesFor(this.view, this.extent, this.size, devicePixelRatio).filter(key => !isAllMasked(tileSpan(key, this.extent), this.#causalOffset));
+    const { axes } = this.#of, span = (key: TileKey) => tileSpan(key, this.extent);
+    return tilesFor(this.view, this.extent, this.size, devicePixelRatio).filter(key => { const { rows, cols } = span(key); return !isAllMasked({ rows: reach(axes.rows, rows), cols: reach(axes.cols, cols) }, axes.causalOffset); });
   }
 
   #ask(): void {
@@ -93,15 +118,15 @@ export class MapController {
       const stop = new AbortController();
       this.#asked.set(name, stop);
       const { rows, cols, height, width } = tileSpan(key, this.extent);
-      this.#host.tile({ ...this.#head, rows, cols, height, width, of: 'prob', reduce: 'max' }, { signal: stop.signal }).then(tile => {
+      this.#of.host.tile(tileRequest(this.#of.head, this.#of.axes, rows, cols, { height, width }, 'max'), { signal: stop.signal }).then(tile => {
         this.#problem = undefined;
         this.#tiles.set(name, { key, tile });
-        for (const value of tile.data) if (value > this.#most && value < Infinity) this.#most = value;
+        this.#of.top.raise(largest(tile.data));
         this.#forget(names);
       }, (error: unknown) => {
         if (error instanceof Cancelled) return;
         this.#problem = error instanceof Error ? error.message : String(error);
-        if (error instanceof PeerGone) this.#failed(error);
+        if (error instanceof PeerGone) this.#of.failed(error);
       }).finally(() => {
         if (this.#asked.get(name) === stop) this.#asked.delete(name);
         if (!this.#problem) this.redraw(); else this.#paint();
@@ -119,13 +144,19 @@ export class MapController {
 
   #paint(): void {
     const needed = this.#needed();
-    this.#painter.draw({ view: this.view, size: this.size, devicePixels: devicePixelRatio, scale: this.scale, tiles: this.tiles, masked: maskedColour(), background: themeColour('--vscode-editor-background', [30, 30, 30]) });
+    this.#painter.draw({ view: this.view, size: this.size, devicePixels: devicePixelRatio, scale: this.scale, tiles: this.tiles, colours: colourTable[this.#look.colours], masked: maskedColour(), background: themeColour('--vscode-editor-background', [30, 30, 30]) });
     const ready = needed.every(key => this.#tiles.has(tileName(key)));
-    this.#changed({ view: this.view, scale: this.scale, level: Math.min(levelFor(this.view, devicePixelRatio), topLevel(this.extent)), ready: ready && this.#tiles.size > 0, ...(this.#problem ? { problem: this.#problem } : {}) });
+    this.#of.changed({ view: this.view, scale: this.scale, level: Math.min(levelFor(this.view, devicePixelRatio), topLevel(this.extent)), ready: ready && this.#tiles.size > 0, ...(this.#problem ? { problem: this.#problem } : {}) });
   }
 
   /** Under everything: the whole map as hidden cells, which is right for tiles that are never asked for. */
   #maskedGround(): readonly PlacedTile[] {
-    return this.#causalOffset === undefined ? [] : [{ name: 'ground', texels: { height: 1, width: 1, data: Float32Array.of(NaN) }, rows: [0, this.extent.rows], cols: [0, this.extent.cols] }];
+    return this.#of.axes.causalOffset === undefined ? [] : [{ name: 'ground', texels: { height: 1, width: 1, data: Float32Array.of(NaN) }, rows: [0, this.extent.rows], cols: [0, this.extent.cols] }];
   }
+}
+
+function largest(values: Float32Array): number {
+  let most = 0;
+  for (const value of values) if (value > most && value < Infinity) most = value;
+  return most;
 }

@@ -1,29 +1,40 @@
-/** The row in focus in numbers: which keys it looks at most, and how widely. */
-import type { TracePanelState } from '../../extension/contract/api.ts';
+/** The row in focus, or the chosen one, in numbers: which keys it looks at most, and how widely. */
+import type { TraceInput } from '../../extension/contract/trace.ts';
+import type { MapAxes } from '../marks/map-axes.ts';
 import { rowMarks } from '../marks/row.ts';
 import { percent, shortNumber } from '../marks/scale.ts';
 import { around, shown } from '../marks/tokens.ts';
-import type { Cell } from '../marks/view.ts';
+import type { Row } from './use-row.ts';
 
-interface Props { readonly state: TracePanelState; readonly batch: number; readonly focus: Cell | undefined; readonly values: Float32Array | undefined; readonly keyLabel: (key: number) => string }
+interface Props {
+  readonly input: TraceInput; readonly batch: number; readonly axes: MapAxes;
+  /** Cell of the rows, and of the columns. */
+  readonly cell: number | undefined; readonly here: number | undefined;
+  readonly row: Row;
+  /** It stays while the pointer moves. */
+  readonly chosen: boolean; readonly onLetGo: () => void;
+}
 
-export function RowStrip({ state, batch, focus, values, keyLabel }: Props) {
-  const { input } = state.open.manifest;
-  if (!focus) return <aside class="row-strip" aria-label="Row in focus"><h2>Row</h2><p class="quiet">Point at a cell, or move with the arrow keys, to see what its query looks at.</p></aside>;
-  const marks = values && rowMarks(values, 10), text = around(input, batch, focus.row, 40);
+export function RowStrip({ input, batch, axes, cell, here, row: { values, sink }, chosen, onLetGo }: Props) {
+  if (cell === undefined) return <aside class="row-strip" aria-label="Row in focus"><h2>Row</h2><p class="quiet">Point at a cell, or move with the arrow keys, to see what its query looks at. Click, or press Enter, to keep the row and see it as bars.</p></aside>;
+  const from = axes.rows.from[cell], to = axes.rows.to[cell], marks = values && rowMarks(values, 10), text = around(input, batch, from, 40, to);
+  // Only a whole distribution has an entropy.
+  const whole = axes.renormalised || (!axes.sink && !axes.hidden);
   return (
-    <aside class="row-strip" aria-label="Row in focus" data-testid="row-strip">
-      <h2>Query {focus.row}</h2>
-      <p class="context">{text.before}<mark>{shown(text.here)}</mark>{text.after}</p>
+    <aside class="row-strip" aria-label={chosen ? 'Chosen row' : 'Row in focus'} data-testid="row-strip" data-chosen={chosen}>
+      <h2>Query {to - from > 1 ? `${from}–${to - 1}` : from}{chosen && <button type="button" class="link let-go" data-testid="let-go" title="Let the row go (Escape)" onClick={onLetGo}>chosen ✕</button>}</h2>
+      <p class="context">{text.before}<mark>{axes.rowsAreTokens ? shown(text.here) : `#${from}`}</mark>{text.after}</p>
       {!values && <p class="quiet">…</p>}
-      {values && !marks && <p class="quiet">This query sees no key.</p>}
+      {sink !== undefined && axes.sink && <p class="quiet" data-testid="row-sink">{Number.isNaN(sink) ? 'does not see' : percent(sink)} {Number.isNaN(sink) ? '' : 'on '}<code>{axes.sink.token}</code>, set apart</p>}
+      {values && !marks && <p class="quiet">{axes.sink || axes.hidden ? 'This query sees no key of those shown.' : 'This query sees no key.'}</p>}
       {marks && (
         <>
-          <p class="quiet" title="exp(entropy): as many keys, looked at evenly, would have this entropy">entropy {shortNumber(marks.entropyNats)} nats, as if {shortNumber(marks.effectiveKeys)} of {marks.visibleKeys} visible keys</p>
+          {whole && <p class="quiet" title="exp(entropy): as many keys, looked at evenly, would have this entropy">entropy {shortNumber(marks.entropyNats)} nats, as if {shortNumber(marks.effectiveKeys)} of {marks.visibleKeys} {axes.words ? 'words' : 'visible keys'}</p>}
+          {axes.renormalised && <p class="quiet">shares of what the keys shown have together</p>}
           <ol>
             {marks.top.map(({ key, probability }) => (
-              <li key={key} class={key === focus.col ? 'here' : undefined} data-testid="row-key" data-key={key}>
-                <span class="position">{key}</span><code title={keyLabel(key)}>{keyLabel(key)}</code>
+              <li key={key} class={key === here ? 'here' : undefined} data-testid="row-key" data-key={axes.cols.from[key]}>
+                <span class="position">{axes.cols.from[key]}</span><code title={axes.colLabel(key)}>{axes.colLabel(key)}</code>
                 <span class="bar"><span style={{ width: `${Math.max(0.5, probability * 100)}%` }} /></span>
                 <span class="number">{percent(probability)}</span>
               </li>

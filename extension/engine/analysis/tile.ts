@@ -4,11 +4,9 @@ import { UserError } from '../../contract/errors.ts';
 import { blockCells, cells, prepare, type Chosen } from '../compute/rows.ts';
 import { readStats, type SiteView } from '../trace/site-view.ts';
 import { highKey } from '../trace/visibility.ts';
+import { joinedTile, mostPixels } from './joined-tile.ts';
 
-/** Beyond this many cells a picture is no picture. */
-const mostPixels = 2 ** 24;
-
-export interface TileOf extends Pick<TileRequest, 'batch' | 'head' | 'rows' | 'cols' | 'height' | 'width' | 'of' | 'reduce'> {
+export interface TileOf extends Pick<TileRequest, 'batch' | 'head' | 'rows' | 'cols' | 'height' | 'width' | 'of' | 'reduce' | 'join' | 'without'> {
   readonly view: SiteView;
   /** From `prepare`, where the same head was asked for before. */
   readonly prepared?: Chosen;
@@ -18,6 +16,7 @@ export interface TileOf extends Pick<TileRequest, 'batch' | 'head' | 'rows' | 'c
 
 /** NaN where no query of a cell sees a key of it. Bin a of R rows in n owns rows ⌈a·n/R⌉ … ⌈(a+1)·n/R⌉ − 1; columns likewise. */
 export async function computeTile(of: TileOf): Promise<Tile> {
+  if (of.join || of.without?.length) return joinedTile(of);
   const { view, batch, head } = of, [top, bottom] = range(of.rows, view.queries, 'rows'), [left, right] = range(of.cols, view.keys, 'columns');
   checkHead(view, batch, head);
   const height = Math.min(size(of.height), bottom - top), width = Math.min(size(of.width), right - left);

@@ -9,6 +9,7 @@ import { completeCapture } from '../analysis/complete.ts';
 import { differenceTile } from '../analysis/diff-tile.ts';
 import { diffTraces } from '../analysis/diff.ts';
 import { exportMap } from '../analysis/export-map.ts';
+import { exportPattern } from '../analysis/export-pattern.ts';
 import { OpenTraces } from '../analysis/open-traces.ts';
 import { summarise } from '../analysis/summaries.ts';
 import { checkHead, computeTile, headRows, thumbnailsOf } from '../analysis/tile.ts';
@@ -37,6 +38,7 @@ const server: Server<AnalysisApi> = {
     return differenceTile({ ...request, a: sides[0], b: sides[1], between: () => heard(signal) });
   }),
   exportMap: ({ trace, out, ...head }, { signal }) => exportMap(traces.trace(trace), { ...head, out }, signal),
+  exportPattern: ({ trace, site, out, ...part }, { signal }) => exportPattern(traces.trace(trace), { ...part, sites: [site], out, scores: false }, signal),
   device: () => probeDevice(join(here, 'shaders')),
 };
 

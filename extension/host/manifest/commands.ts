@@ -148,6 +148,24 @@ export const commands = {
     palette: "editorLangId == 'python' && resourceScheme == 'file'",
     help: 'For a class without a model: writes a script beside the source that exports the model to ONNX with dynamic axes and checks it against PyTorch.',
   },
+  'attnscope.exportMap': {
+    title: 'Export Map…',
+    icon: 'export',
+    palette: showsTrace,
+    help: 'Writes the map that is shown as a PNG, its cells as CSV, or its probabilities as safetensors.',
+  },
+  'attnscope.copyLink': {
+    title: 'Copy Link to This View',
+    icon: 'link',
+    palette: showsTrace,
+    menus: { 'editor/title': { when: showsTrace, group: 'navigation@2' } },
+    help: 'Copies a link that opens exactly what is shown: trace, tab, head, zoom, options.',
+  },
+  'attnscope.openLink': {
+    title: 'Open Link…',
+    palette: always,
+    help: 'Opens a link that was copied with Copy Link to This View.',
+  },
   'attnscope.openDemo': {
     title: 'Open Demo…',
     palette: '!virtualWorkspace',

@@ -1,11 +1,12 @@
 /** Colours, scales, a row in numbers, the parity badge: what the panels say about values. */
 import { describe, expect, it } from 'vitest';
-import { viridis, viridisCss } from '../../../extension/contract/viridis.ts';
+import { viridis } from '../../../extension/contract/viridis.ts';
 import type { Parity } from '../../../extension/contract/trace.ts';
 import type { Site } from '../../../extension/contract/site.ts';
 import { badge, standing } from '../../../webview/marks/parity.ts';
 import { rowMarks } from '../../../webview/marks/row.ts';
 import { percent, position, probabilityScale, scoreScale, shortNumber, ticks } from '../../../webview/marks/scale.ts';
+import { colourCss, colourMaps, colourTable } from '../../../webview/paint/colour-maps.ts';
 import { colourTexels } from '../../../webview/paint/heat-2d.ts';
 
 describe('viridis', () => {
@@ -16,13 +17,21 @@ describe('viridis', () => {
     }
     expect(viridis).toHaveLength(1024);
   });
-  it('grows lighter from end to end', () => {
-    const light = (i: number): number => 0.2126 * viridis[i * 4] + 0.7152 * viridis[i * 4 + 1] + 0.0722 * viridis[i * 4 + 2];
+  it.each(colourMaps.map(map => map.id))('%s grows lighter from end to end', id => {
+    const table = colourTable[id], light = (i: number): number => 0.2126 * table[i * 4] + 0.7152 * table[i * 4 + 1] + 0.0722 * table[i * 4 + 2];
+    expect(table).toHaveLength(1024);
     for (let i = 8; i < 256; i += 8) expect(light(i)).toBeGreaterThan(light(i - 8));
   });
+  it('magma and cividis are the published ones', () => {
+    // From d3-scale-chromatic 3.1.1.
+    for (const [i, magma, cividis] of [[0, [0, 0, 4], [0, 32, 81]], [127, [181, 54, 122], [127, 123, 117]], [255, [252, 253, 191], [253, 234, 69]]] as const) {
+      expect([...colourTable.magma.subarray(i * 4, i * 4 + 3)]).toEqual(magma);
+      expect([...colourTable.cividis.subarray(i * 4, i * 4 + 3)]).toEqual(cividis);
+    }
+  });
   it('clamps', () => {
-    expect(viridisCss(-1)).toBe('rgb(68 1 84)');
-    expect(viridisCss(2)).toBe(viridisCss(1));
+    expect(colourCss('viridis', -1)).toBe('rgb(68 1 84)');
+    expect(colourCss('viridis', 2)).toBe(colourCss('viridis', 1));
   });
 });
 

@@ -1,0 +1,141 @@
+/** Tiles whose cells are words, or leave tokens out, or whose rows are renormalised: computed from every single probability, at every zoom. */
+import type { Tile } from '../../contract/api.ts';
+import { UserError } from '../../contract/errors.ts';
+import { blockCells, cells, prepare, type Chosen } from '../compute/rows.ts';
+import type { SiteView } from '../trace/site-view.ts';
+import { highKey } from '../trace/visibility.ts';
+import type { TileOf } from './tile.ts';
+
+/** Beyond this many cells a picture is no picture. */
+export const mostPixels = 2 ** 24;
+
+/** Rows of a block: as many as keep a block within bounds, and no more than a screen shows. */
+const mostRows = 256;
+/** Renormalising rests that are kept: 4 bytes a query each. */
+const mostRests = 8;
+
+interface Run { readonly from: number; readonly to: number }
+
+/**
+ * A cell of run R of queries and run C of keys is mean_{q ∈ R} Σ_{k ∈ C} p(q, k) / rest(q), where rest(q) = Σ p(q, k) over the keys that are
+ * not in `without` (1 without any), and q runs over queries that have a rest. A row of cells that holds all keys sums to 1. Hidden keys count as 0;
+ * NaN where no query of R sees a key of C, or none has a rest.
+ */
+export async function joinedTile(of: TileOf): Promise<Tile> {
+  const { view, batch, head } = of;
+  if (of.of !== 'prob') throw new UserError('Scores of several tokens cannot be added.', 'Ask for probabilities.');
+  const rows = runsOf(of.join?.rows, of.rows, view.queries, 'rows'), cols = runsOf(of.join?.cols, of.cols, view.keys, 'columns'), without = keysOf(of.without ?? [], view.keys);
+  const height = Math.max(1, Math.min(Math.floor(of.height) || 1, rows.length)), width = Math.max(1, Math.min(Math.floor(of.width) || 1, cols.length));
+  if (height * width > mostPixels) throw new UserError(`A picture of ${height} × ${width} cells is too large.`, 'Ask for fewer.');
+  const chosen: Chosen = { ...(of.prepared ?? prepare({ view, batch, head, of: 'prob' })), of: 'prob' };
+  const data = new Float32Array(height * width), counts = new Float32Array(height * width), most = of.reduce === 'max', left = cols[0].from, right = cols[cols.length - 1].to;
+  if (most) data.fill(-Infinity);
+  const sums = new Float64Array(cols.length), seen = new Uint8Array(cols.length), perBlock = Math.max(1, Math.min(mostRows, Math.floor(blockCells / (right - left))));
+  const lse = chosen.lse;
+  let live = 0;
+  for (const block of blocksOf(rows, perBlock)) {
+    const queries = block.flatMap(({ part }) => Array.from({ length: part.to - part.from }, (_, i) => part.from + i));
+    const end = Math.min(right, Math.max(left + 1, highKey(view.visibility, queries[queries.length - 1]))), span = end - left;
+    const values = await cells(chosen, queries, left, end, NaN), rests = without.length ? await restsOf(chosen, queries, without) : undefined;
+    let at = 0;
+    for (const { part, run, first, last } of block) {
+      if (first) { sums.fill(0); seen.fill(0); live = 0; }
+      for (let query = part.from; query < part.to; query++, at++) {
+        const rest = rests ? rests[at] : lse && !Number.isFinite(lse[query]) ? 0 : 1;
+        if (!(rest > 0)) continue;
+        live++;
+        for (let c = 0; c < cols.length; c++) {
+          const to = Math.min(cols[c].to - left, span);
+          if (cols[c].from - left >= span) break;
+          let sum = 0, sees = 0;
+          for (let j = cols[c].from - left; j < to; j++) {
+            const value = values[at * span + j];
+            if (value === value) { sum += value; sees = 1; }
+          }
+          if (sees) { sums[c] += sum / rest; seen[c] = 1; }
+        }
+      }
+      if (last) pool(sums, seen, live, data, counts, Math.floor(run * height / rows.length) * width, width, most);
+    }
+    if (of.between) await of.between();
+  }
+  for (let n = 0; n < data.length; n++) data[n] = counts[n] ? most ? data[n] : data[n] / counts[n] : NaN;
+  return { rows: [rows[0].from, rows[rows.length - 1].to], cols: [left, right], height, width, data };
+}
+
+/** Adds the finished cells of one run of queries to their bins: bin a of W columns in n owns columns ⌈a·n/W⌉ … ⌈(a+1)·n/W⌉ − 1. */
+function pool(sums: Float64Array, seen: Uint8Array, live: number, data: Float32Array, counts: Float32Array, at: number, width: number, most: boolean): void {
+  for (let c = 0; live && c < sums.length; c++) {
+    if (!seen[c]) continue;
+    const bin = at + Math.floor(c * width / sums.length), value = sums[c] / live;
+    counts[bin]++;
+    if (most) { if (value > data[bin]) data[bin] = value; } else data[bin] += value;
+  }
+}
+
+interface Piece { readonly run: number; readonly part: Run; readonly first: boolean; readonly last: boolean }
+
+/** Runs of queries, in blocks of at most `size` queries; a longer run is cut into parts that follow each other. */
+function blocksOf(runs: readonly Run[], size: number): Piece[][] {
+  const blocks: Piece[][] = [];
+  let block: Piece[] = [], room = size;
+  runs.forEach(({ from, to }, run) => {
+    for (let at = from; at < to;) {
+      if (!room) { blocks.push(block); block = []; room = size; }
+      const end = Math.min(to, at + room);
+      block.push({ run, part: { from: at, to: end }, first: at === from, last: end === to });
+      room -= end - at;
+      at = end;
+    }
+  });
+  if (block.length) blocks.push(block);
+  return blocks;
+}
+
+/** Per view: what the keys outside of `without` have together, per query, as far as it was needed; −1 where not yet. */
+const kept = new WeakMap<SiteView, Map<string, Float32Array>>();
+
+/** Summed directly, not as 1 − the rest of it: beside a sink of 0.9999 the difference would be noise. */
+async function restsOf(chosen: Chosen, queries: readonly number[], without: readonly number[]): Promise<Float64Array> {
+  const { view, batch, head } = chosen, name = `${batch} ${head} ${without.join()}`, known = kept.get(view) ?? new Map<string, Float32Array>();
+  kept.set(view, known);
+  const rests = known.get(name) ?? new Float32Array(view.queries).fill(-1);
+  known.delete(name);
+  known.set(name, rests);
+  if (known.size > mostRests) known.delete(known.keys().next().value!);
+  const missing = queries.filter(query => rests[query] < 0), end = view.keys, step = Math.max(1, Math.floor(blockCells / end));
+  for (let from = 0; from < missing.length; from += step) {
+    const some = missing.slice(from, from + step), high = Math.min(end, Math.max(1, highKey(view.visibility, some[some.length - 1]))), values = await cells(chosen, some, 0, high, 0);
+    some.forEach((query, r) => {
+      const row = values.subarray(r * high, (r + 1) * high);
+      let sum = 0, next = 0;
+      for (let j = 0; j < high; j++) {
+        if (j === without[next]) { next++; continue; }
+        sum += row[j];
+      }
+      rests[query] = Number.isFinite(sum) ? sum : 0;
+    });
+  }
+  return Float64Array.from(queries, query => rests[query]);
+}
+
+/** The runs as asked for, or every position of the range by itself. Errors: UserError for runs that are not rising or lie outside. */
+function runsOf(asked: readonly number[] | undefined, [from, to]: readonly [number, number], length: number, what: string): Run[] {
+  const start = Math.max(0, Math.floor(from)), end = Math.min(length, Math.ceil(to)), refuse = (): UserError => new UserError(`There are no such ${what} between ${from} and ${to}; there are ${length}.`, 'Choose others.');
+  if (!(start < end)) throw refuse();
+  if (!asked) return Array.from({ length: end - start }, (_, i) => ({ from: start + i, to: start + i + 1 }));
+  if (!Array.isArray(asked) || asked.length === 0 || asked.length % 2 || asked.length > 2 * length) throw refuse();
+  const runs: Run[] = [];
+  for (let n = 0, before = start; n < asked.length; n += 2) {
+    const run = { from: asked[n], to: asked[n + 1] };
+    if (!(Number.isInteger(run.from) && Number.isInteger(run.to) && run.from >= before && run.to > run.from && run.to <= end)) throw refuse();
+    runs.push(run);
+    before = run.to;
+  }
+  return runs;
+}
+
+function keysOf(asked: readonly number[], length: number): readonly number[] {
+  if (!Array.isArray(asked) || asked.length > length || asked.some((key, n) => !Number.isInteger(key) || key < 0 || key >= length || (n > 0 && key <= asked[n - 1]))) throw new UserError(`Rows cannot be renormalised without these keys; there are ${length}.`, 'Choose others.');
+  return asked;
+}
