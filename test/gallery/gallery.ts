@@ -1,7 +1,7 @@
 /** Serves the built panel in a plain page that stands in for VS Code: its colours, its policy, and a host that answers from a real trace. */
 import { readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import type { PanelApi, TracePanelState } from '../../extension/contract/api.ts';
 import { toWire } from '../../extension/contract/errors.ts';
 import { OpenTraces } from '../../extension/engine/analysis/open-traces.ts';
@@ -15,7 +15,8 @@ export const themes = {
 } as const;
 export type Theme = keyof typeof themes;
 
-const root = resolve(import.meta.dirname, '../..'), nonce = 'gallery';
+// Vitest and the benchmarks start at the root.
+const root = process.cwd(), nonce = 'gallery';
 
 type Answers = { [K in keyof PanelApi]: (request: Parameters<PanelApi[K]>[0]) => unknown };
 /** `calls` collects what the panel asked of the host; any of `answers` may be replaced, to show what goes wrong. */
@@ -33,7 +34,7 @@ export async function openGallery(traceFile: string): Promise<Gallery> {
     },
     thumbnails: ({ trace, site }) => thumbnailsOf(traces.view(trace, site)),
     rows: ({ trace, site, batch, head }) => headRows(traces.view(trace, site), batch, head),
-    revealSource: () => undefined, retrace: () => undefined, restartEngine: () => undefined, saveImage: () => undefined,
+    revealSource: () => undefined, retrace: () => undefined, restartEngine: () => undefined, saveImage: () => undefined, exportMap: () => undefined, copyLink: () => undefined,
   };
   const { url, close } = await servePanel(answers, calls);
   return { url, calls, answers, setStale: sentence => { stale = sentence; }, close: () => { close(); traces.close(open.trace); } };
@@ -83,12 +84,15 @@ function page(theme: Theme, panel?: string): string {
 const hostScript = `
 let kept = JSON.parse(sessionStorage.getItem('kept') ?? 'null');
 window.violations = [];
+// What the panel answers when the host calls it.
+window.replies = [];
+window.callPanel = (method, request) => window.postMessage({ to: 'panel', message: { call: 1, method, request } }, '*');
 document.addEventListener('securitypolicyviolation', event => window.violations.push(event.violatedDirective + ' ' + event.blockedURI));
 const revive = value => value && value.base64 ? new ({ Float32Array, Int32Array })[value.type](Uint8Array.from(atob(value.base64), c => c.charCodeAt(0)).buffer) : value;
 window.acquireVsCodeApi = () => ({
   getState: () => kept, setState: state => { kept = state; sessionStorage.setItem('kept', JSON.stringify(state)); },
   postMessage: ({ message }) => {
-    if (!('call' in message)) return;
+    if (!('call' in message)) { window.replies.push(message); return; }
     const say = reply => window.postMessage({ to: 'panel', message: reply }, '*');
     fetch('/call', { method: 'POST', body: JSON.stringify(message, (_, value) => value instanceof Uint8Array ? btoa(Array.from(value, byte => String.fromCharCode(byte)).join('')) : value) }).then(r => r.text()).then(text => {
       const answer = JSON.parse(text, (_, value) => revive(value));

@@ -1,4 +1,5 @@
 /** What a map shows, in words: every reduction that its numbers went through is named. */
+import { percent } from './scale.ts';
 
 export interface Shown {
   /** `L3H1`. */
@@ -13,13 +14,15 @@ export interface Shown {
   readonly pooled: number;
 }
 
-/** `L4H7 · <bos> apart · rows renormalized without <bos> · words: sum over key tokens, mean over query tokens`. */
-export function mapTitle(shown: Shown): string { return [shown.label, ...reductions(shown)].join(' · '); }
+/** `L4H7 · 77% on <bos> set apart · rows renormalized without <bos> · words: sum over key tokens, mean over query tokens`. */
+export function mapTitle(shown: Shown): string { return [shown.label, ...(shown.sink ? [sinkPart(shown.sink)] : []), ...reductions(shown)].join(' · '); }
 
+export function sinkPart({ token, share }: NonNullable<Shown['sink']>): string { return `${percent(share)} on ${token} set apart`; }
+
+/** All but the key that stands apart. */
 export function reductions({ words, hidden, sink, renormalised, pooled }: Shown): string[] {
   const without = [...(sink ? [sink.token] : []), ...(hidden ? ['special tokens'] : [])];
   return [
-    ...(sink ? [`${sink.token} apart`] : []),
     ...(hidden ? ['special tokens hidden'] : []),
     ...(renormalised && without.length ? [`rows renormalized without ${without.join(' and ')}`] : []),
     ...(words ? ['words: sum over key tokens, mean over query tokens'] : []),

@@ -1,4 +1,5 @@
 /** Bars beside a map: the key that stands apart, a bar for every row; and the chosen row, a bar for every column. */
+import { cut } from '../marks/axis.ts';
 import { percent } from '../marks/scale.ts';
 import type { Size, View } from '../marks/view.ts';
 import type { Look } from './axes.ts';
@@ -31,7 +32,7 @@ export function drawSinkColumn(context: CanvasRenderingContext2D, column: SinkCo
   context.fillStyle = look.accent;
   context.textAlign = 'left';
   context.textBaseline = 'middle';
-  context.fillText(column.title, 0, 0, top - 20);
+  context.fillText(cut(column.title, top - 20, text => context.measureText(text).width), 0, 0);
   context.restore();
 }
 

@@ -40,7 +40,11 @@ export function Attention({ store, state }: Props) {
         <TextField label="Head: L3H1, 3.1 or layer 3 head 1" value={label} size={14} problem={problem} testid="head-picker" onEnter={jump} />
         <Button title="Next head (])" testid="next-head" onPress={() => choose(step(sites, pick, 1))}>›</Button>
         {samples > 1 && <Choice label="Sample" testid="sample" value={String(arrangement.batch)} options={manifest.input.ids.map((_, i) => ({ value: String(i), text: `${i}` }))} onChoose={value => store.arrange({ batch: Number(value), view: undefined })} />}
+        <span class="spacer" />
         {source && <Button testid="source" title={`Open ${source}`} onPress={() => store.host.revealSource({ site: site.name }).catch(error => store.fail(error))}>{source}</Button>}
+        {!failed && <Button testid="save-image" title="Save what is shown as a PNG" onPress={() => keys.get('image')?.()}>Save image…</Button>}
+        {!failed && <Button testid="export" title="Export as PNG, CSV or safetensors (e)" onPress={() => ask(store.host.exportMap({}))}>Export…</Button>}
+        <Button testid="copy-link" title="Copy a link to this view (c)" onPress={() => ask(store.host.copyLink({}))}>Copy link</Button>
       </div>
       {problem && <p class="failure" role="alert" data-testid="picker-problem">{problem}</p>}
       <p class="head-facts" data-testid="head-facts">
@@ -54,7 +58,7 @@ export function Attention({ store, state }: Props) {
       </p>
       {!failed && <MapToolbar {...{ store, state, site, keys }} head={pick.head} batch={arrangement.batch} />}
       {failed ? <p class="failure hatched notice" data-testid="not-drawn">{failure(site, parity)} It is not drawn.</p>
-        : <MapView key={`${state.open.trace} ${arrangement.batch}`} store={store} state={state} site={site} head={pick.head} batch={arrangement.batch} />}
+        : <MapView key={`${state.open.trace} ${arrangement.batch}`} store={store} state={state} site={site} keys={keys} head={pick.head} batch={arrangement.batch} />}
     </div>
   );
 }

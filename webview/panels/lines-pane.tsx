@@ -90,8 +90,8 @@ export function LinesPane({ store, state, site, head, batch, axes, top, primary,
           onPointerMove={onPointerMove} onPointerLeave={() => setHovered(document.activeElement === canvas.current)} onFocus={() => setHovered(true)} onBlur={() => setHovered(false)} onKeyDown={onKey}
           onClick={() => store.draw({ chosen: focusRow === undefined || chosen === focusRow ? undefined : axes.rows.from[focusRow] })} />
           : <p class="quiet notice" data-testid="too-long">Lines are for up to {mostLineCells} cells a side; this map has {rows.toLocaleString('en')} queries and {cols.toLocaleString('en')} keys. Words or fewer tokens may fit; the map shows any length.</p>}
+        {problem && <p class="failure" role="alert" data-testid="map-problem">{problem}</p>}
       </div>
-      {problem && <p class="failure" role="alert" data-testid="map-problem">{problem}</p>}
     </div>
   );
 }

@@ -69,7 +69,7 @@ export class MapController {
 
   get scale(): Scale { return probabilityScale(this.#look.kind, this.#of.top.value); }
   /** What is painted, from the ground up. */
-  get tiles(): readonly PlacedTile[] { return [...this.#maskedGround(), ...[...this.#tiles].sort((a, b) => b[1].key.level - a[1].key.level).map(([name, { tile }]) => ({ name, texels: tile, rows: tile.rows, cols: tile.cols }))]; }
+  get tiles(): readonly PlacedTile[] { return [...this.#maskedGround(), ...[...this.#tiles].sort((a, b) => b[1].key.level - a[1].key.level).map(([name, { key, tile }]) => { const { rows, cols } = tileSpan(key, this.extent); return { name, texels: tile, rows, cols }; })]; }
 
   resize(size: Size): void {
     this.size = size;

@@ -1,5 +1,5 @@
 /** The map of one head with its axes, the key that stands apart, and the chosen row as bars; mouse and keyboard. */
-import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { headLabel } from '../../extension/contract/site.ts';
 import { cellOf, reach } from '../marks/bands.ts';
 import { mapTitle, reductions, type Shown } from '../marks/map-title.ts';
@@ -84,7 +84,7 @@ export function MapPane({ store, state, site, head, batch, axes, top, primary, a
   });
 
   const at = (event: MouseEvent): { x: number; y: number } => { const box = canvas.current!.getBoundingClientRect(); return { x: event.clientX - box.left, y: event.clientY - box.top }; };
-  const look_ = (cell: Cell): void => { store.focus.value = { query: axes.rows.from[cell.row], key: axes.cols.from[cell.col] }; };
+  const see = (cell: Cell): void => { store.focus.value = { query: axes.rows.from[cell.row], key: axes.cols.from[cell.col] }; };
   const drag = useRef<{ x: number; y: number; far: boolean } | undefined>(undefined);
   const choose = (): void => store.draw({ chosen: row === undefined || chosen === row ? undefined : axes.rows.from[row] });
   const onPointerMove = (event: PointerEvent): void => {
@@ -97,7 +97,7 @@ export function MapPane({ store, state, site, head, batch, axes, top, primary, a
     const cell = cellAt(map().view, here.x, here.y, extent);
     setPointer(cell ? here : undefined);
     setActive(true);
-    if (cell && (cell.row !== row || cell.col !== col)) look_(cell);
+    if (cell && (cell.row !== row || cell.col !== col)) see(cell);
   };
   const onPointerUp = (): void => { const pressed = drag.current; drag.current = undefined; if (pressed && !pressed.far && pointer) choose(); };
   const onWheel = (event: WheelEvent): void => {
@@ -117,7 +117,7 @@ export function MapPane({ store, state, site, head, batch, axes, top, primary, a
     if (!action) return;
     event.preventDefault();
     if (action.do === 'move') {
-      look_(action.cell);
+      see(action.cell);
       setPointer(undefined);
       const to = bringIn(map().view, action.cell, extent, map().size);
       if (to.row !== map().view.row || to.col !== map().view.col) map().move(to);
@@ -142,9 +142,9 @@ export function MapPane({ store, state, site, head, batch, axes, top, primary, a
           onPointerDown={event => { if (event.button !== 0) return; canvas.current!.setPointerCapture(event.pointerId); drag.current = { ...at(event), far: false }; }} onPointerUp={onPointerUp} onPointerCancel={() => { drag.current = undefined; }} onPointerMove={onPointerMove}
           onPointerLeave={() => { setPointer(undefined); setActive(document.activeElement === canvas.current); }} onFocus={() => setActive(true)} onBlur={() => setActive(false)} onDblClick={() => map().move(undefined)} onKeyDown={onKey} />
         <canvas class="axes" ref={over} aria-hidden="true" />
+        {problem && <p class="failure over-map" role="alert" data-testid="map-problem">{problem} <button type="button" class="link" onClick={() => map().again()}>Try again</button></p>}
         {focus && row !== undefined && col !== undefined && pointer && <HoverCard x={left + pointer.x} y={topRoom + pointer.y} frame={{ width: left + size.width, height: topRoom + size.height }} {...{ input, batch, axes, row, col }} probability={probability} score={shownRow.scores?.[col]} />}
       </div>
-      {problem && <p class="failure" role="alert" data-testid="map-problem">{problem} <button type="button" class="link" onClick={() => map().again()}>Try again</button></p>}
     </div>
   );
 }

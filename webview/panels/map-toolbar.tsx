@@ -1,5 +1,5 @@
 /** What can be changed about the maps: scale, colours, lines, sink, special tokens, words, pins, and the search. */
-import { useEffect, useMemo, useState } from 'preact/hooks';
+import { useMemo, useState } from 'preact/hooks';
 import type { TracePanelState } from '../../extension/contract/api.ts';
 import type { Site } from '../../extension/contract/site.ts';
 import { SearchField } from '../controls/search-field.tsx';
@@ -24,20 +24,23 @@ export function MapToolbar({ store, state, site, head, batch, keys }: Props) {
   const [text, setText] = useState(''), [help, setHelp] = useState(false), matches = useMemo(() => (rowsAreTokens ? findText(input, batch, text) : []), [input, batch, text, rowsAreTokens]);
   const focus = store.focus.value, at = focus ? matches.indexOf(focus.query) : -1;
   const go = (position: number | undefined): void => { if (position !== undefined) store.focus.value = { query: position, key: keysAreTokens ? position : focus?.key ?? 0 }; };
-  const step = (by: 1 | -1): void => go(nextMatch(matches, focus?.query, by));
+  const step = (by: 1 | -1): void => go(nextMatch(matches, store.focus.peek()?.query, by));
   // Cells become others: what was in sight is no measure of what will be.
   const cells = (change: Partial<MapOptions>): void => { store.arrange({ view: undefined }); store.draw(change); };
   const pinned = options.pins.some(pin => pin.site === site.name && pin.head === head);
-  const pin = (): void => { if (pinned) store.draw({ pins: options.pins.filter(one => !(one.site === site.name && one.head === head)) }); else if (options.pins.length < mostPins) store.draw({ pins: [...options.pins, { site: site.name, head }] }); };
-  const can = { special: special > 0, words: joinable, rest: options.sinkApart || (options.hideSpecial && special > 0) };
-  const toLines = (): void => store.draw({ drawn: options.drawn === 'lines' ? 'map' : 'lines' });
-  const toggles = {
-    s: () => cells({ sinkApart: !options.sinkApart }), h: () => { if (can.special) cells({ hideSpecial: !options.hideSpecial }); }, w: () => { if (can.words) cells({ words: !options.words }); },
-    r: () => { if (can.rest) store.draw({ renormalised: !options.renormalised }); },
+  // Keys may follow each other before the next drawing: what they change is read when they are pressed.
+  const now = (): MapOptions => store.arrangement.peek().map;
+  const pin = (): void => {
+    const { site: name = site.name, head: at } = store.arrangement.peek(), { pins } = now(), others = pins.filter(one => !(one.site === name && one.head === at));
+    if (others.length < pins.length) store.draw({ pins: others }); else if (pins.length < mostPins) store.draw({ pins: [...pins, { site: name, head: at }] });
   };
-  useEffect(() => {
-    for (const [key, does] of Object.entries({ ...toggles, p: pin, l: toLines, n: () => step(1), N: () => step(-1), '?': () => setHelp(!help) })) keys.set(key, does);
-  });
+  const can = { special: special > 0, words: joinable, rest: options.sinkApart || (options.hideSpecial && special > 0) };
+  const toLines = (): void => store.draw({ drawn: now().drawn === 'lines' ? 'map' : 'lines' });
+  const toggles = {
+    s: () => cells({ sinkApart: !now().sinkApart }), h: () => { if (can.special) cells({ hideSpecial: !now().hideSpecial }); }, w: () => { if (can.words) cells({ words: !now().words }); },
+    r: () => { if (now().sinkApart || (now().hideSpecial && can.special)) store.draw({ renormalised: !now().renormalised }); },
+  };
+  for (const [key, does] of Object.entries({ ...toggles, p: pin, l: toLines, n: () => step(1), N: () => step(-1), '?': () => setHelp(shown => !shown) })) keys.set(key, does);
   return (
     <>
       <div class="toolbar options" role="toolbar" aria-label="Map">

@@ -19,10 +19,10 @@ import type { DrawnMap, Store } from './store.ts';
 import { useRow } from './use-row.ts';
 import { useThrottled } from './use-throttled.ts';
 
-interface Props { readonly store: Store; readonly state: TracePanelState; readonly site: Site; readonly head: number; readonly batch: number }
+interface Props { readonly store: Store; readonly state: TracePanelState; readonly site: Site; readonly head: number; readonly batch: number; /** Filled with what the tab's keys and buttons do. */ readonly keys: Map<string, () => void> }
 interface Shown { readonly site: Site; readonly head: number; readonly axes: MapAxes }
 
-export function MapView({ store, state, site, head, batch }: Props) {
+export function MapView({ store, state, site, head, batch, keys }: Props) {
   const { manifest, trace, extents } = state.open, { input } = manifest, { map: options } = store.arrangement.value, label = headLabel(site, head);
   const axesFor = (of: Site, h: number): MapAxes => mapAxes({ input, batch, site: of, mask: manifest.masks[of.name], extent: extents[of.name] ?? { queries: 1, keys: 1 }, stats: manifest.heads[of.name]?.find(one => one.head === h && one.batch === batch), options });
   const panes: readonly Shown[] = useMemo(() => {
@@ -49,13 +49,16 @@ export function MapView({ store, state, site, head, batch }: Props) {
     store.drawn = drawn;
     return () => { if (store.drawn === drawn) store.drawn = undefined; };
   });
-  const save = (): void => { file('png').then(({ name, bytes }) => store.host.saveImage({ name, png: bytes })).catch((error: unknown) => store.fail(error)); };
-  const ask = (call: Promise<unknown>): void => { call.catch((error: unknown) => store.fail(error)); };
+  keys.set('image', () => { file('png').then(({ name, bytes }) => store.host.saveImage({ name, png: bytes })).catch((error: unknown) => store.fail(error)); });
+  // A map that is replaced (another head, other cells) takes the keyboard's focus with it: give it to its successor.
+  const mapHasFocus = useRef(false), column = useRef<HTMLDivElement>(null);
+  useEffect(() => { if (mapHasFocus.current && (document.activeElement === document.body || document.activeElement === null)) column.current?.querySelector<HTMLElement>('[role="application"]')?.focus(); });
   const Pane = lines ? LinesPane : MapPane, across = panes.length <= 3 ? panes.length : panes.length === 4 ? 2 : 3;
   return (
     <div class="map-and-row">
       <div class="map-column">
-        <div class="panes" style={{ gridTemplateColumns: `repeat(${across}, minmax(0, 1fr))` }} data-testid="panes" data-count={panes.length}>
+        <div class="panes" style={{ gridTemplateColumns: `repeat(${across}, minmax(0, 1fr))` }} data-testid="panes" data-count={panes.length} ref={column}
+          onFocusIn={event => { mapHasFocus.current = (event.target as HTMLElement).getAttribute('role') === 'application'; }} onFocusOut={event => { if (event.relatedTarget) mapHasFocus.current = false; }}>
           {panes.map((one, n) => (
             <Pane key={`${trace} ${one.site.name} ${one.head} ${batch} ${linked}`} {...{ store, state, batch, top }} site={one.site} head={one.head} axes={one.axes} primary={n === 0} alone={panes.length === 1} handles={handles.current}
               onUnpin={n === 0 ? undefined : () => store.draw({ pins: options.pins.filter(pin => !(pin.site === one.site.name && pin.head === one.head)) })} onSpoken={setSpeech} onChange={(_, next) => setChange(next)} />
@@ -65,9 +68,6 @@ export function MapView({ store, state, site, head, batch }: Props) {
           <Legend change={change} what={what} colours={options.colours} lines={lines} />
           <span class="spacer" />
           {!lines && <Button testid="fit" title="Fit the whole map (0, or double-click)" onPress={() => store.arrange({ view: undefined })}>Fit</Button>}
-          <Button testid="save-image" title="Save what is shown as a PNG" onPress={save}>Save image…</Button>
-          <Button testid="export" title="Export as PNG, CSV or safetensors (e)" onPress={() => ask(store.host.exportMap({}))}>Export…</Button>
-          <Button testid="copy-link" title="Copy a link to this view (c)" onPress={() => ask(store.host.copyLink({}))}>Copy link</Button>
         </div>
       </div>
       <RowStrip input={input} batch={batch} axes={axes} cell={rowCell} here={colCell} row={row} chosen={options.chosen !== undefined} onLetGo={() => store.draw({ chosen: undefined })} />

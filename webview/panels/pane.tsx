@@ -2,7 +2,7 @@
 import type { TracePanelState } from '../../extension/contract/api.ts';
 import type { Site } from '../../extension/contract/site.ts';
 import type { MapAxes } from '../marks/map-axes.ts';
-import { percent } from '../marks/scale.ts';
+import { sinkPart } from '../marks/map-title.ts';
 import type { PicturePane } from '../paint/picture.ts';
 import type { MapChange, ScaleTop } from './map-controller.ts';
 import type { Store } from './store.ts';
@@ -30,13 +30,14 @@ interface TitleProps { readonly label: string; readonly alone: boolean; readonly
 
 /** Nothing for one head without any reduction: its name stands above already. */
 export function PaneTitle({ label, alone, parts, sink, noSink, onUnpin }: TitleProps) {
-  if (alone && !parts.length && !noSink) return null;
+  if (alone && !parts.length && !noSink && !sink) return <div />;
   return (
     <h3 class="pane-title" data-testid="pane-title">
       <b>{label}</b>
-      {sink && <span class="sink-share" data-testid="sink-share">{percent(sink.share)} on <code>{sink.token}</code></span>}
+      {sink && <span class="sink-share" data-testid="sink-share">{sinkPart(sink)}</span>}
       {noSink && <span class="quiet" title="The sink of a head is the key that takes over 30% of the attention of the queries that can see it">no sink to set apart</span>}
       {parts.length > 0 && <span class="quiet">{parts.join(' · ')}</span>}
+      <span class="spacer" />
       {onUnpin && <button type="button" class="link" aria-label={`Unpin ${label}`} title={`Unpin ${label}`} data-testid="unpin" onClick={onUnpin}>✕</button>}
     </h3>
   );

@@ -46,7 +46,7 @@ export function useSinkColumn(store: Store, head: HeadRef, axes: MapAxes, view: 
     if (key === undefined || !axes.sink || !rows || rows[0] >= rows[1]) return undefined;
     const { token, share } = axes.sink, stop = new AbortController(), wait = setTimeout(() => {
       store.host.tile(sinkRequest(head, axes, key, rows, Math.min(rows[1] - rows[0], Math.max(1, Math.ceil(size.height)))), { signal: stop.signal })
-        .then(({ data }) => setColumn({ id: axes.id, first: rows[0], last: rows[1], values: data, title: `${percent(share)} on ${token}` }), (error: unknown) => { if (error instanceof PeerGone) store.fail(error); });
+        .then(({ data }) => setColumn({ id: axes.id, first: rows[0], last: rows[1], values: data, title: `${percent(share)} ${token}` }), (error: unknown) => { if (error instanceof PeerGone) store.fail(error); });
     }, 20);
     return () => { clearTimeout(wait); stop.abort(); };
   }, [axes.id, head.trace, head.site, head.head, rows?.[0], rows?.[1], Math.ceil(size.height)]);

@@ -10,13 +10,13 @@ import type { Handler, Host } from './handler.ts';
 const largeBytes = 2 ** 30;
 
 type Kind = 'png' | 'csv' | 'csv-head' | 'pattern-sight' | 'pattern-head' | 'pattern-site';
-const kinds: readonly (vscode.QuickPickItem & { readonly kind: Kind })[] = [
-  { kind: 'png', label: 'Image (PNG)', description: 'what is drawn, with title, axes and legend' },
-  { kind: 'csv', label: 'Table of what is visible (CSV)', description: 'cells as they are shown' },
-  { kind: 'csv-head', label: 'Table of the whole head (CSV)', description: 'cells as they are shown' },
-  { kind: 'pattern-sight', label: 'Pattern of what is visible (safetensors)', description: 'single tokens, float32' },
-  { kind: 'pattern-head', label: 'Pattern of the whole head (safetensors)', description: 'single tokens, float32' },
-  { kind: 'pattern-site', label: 'Pattern of all heads of this layer (safetensors)', description: 'single tokens, float32' },
+const kinds: readonly (vscode.QuickPickItem & { readonly as: Kind })[] = [
+  { as: 'png', label: 'Image (PNG)', description: 'what is drawn, with title, axes and legend' },
+  { as: 'csv', label: 'Table of what is visible (CSV)', description: 'cells as they are shown' },
+  { as: 'csv-head', label: 'Table of the whole head (CSV)', description: 'cells as they are shown' },
+  { as: 'pattern-sight', label: 'Pattern of what is visible (safetensors)', description: 'single tokens, float32' },
+  { as: 'pattern-head', label: 'Pattern of the whole head (safetensors)', description: 'single tokens, float32' },
+  { as: 'pattern-site', label: 'Pattern of all heads of this layer (safetensors)', description: 'single tokens, float32' },
 ];
 
 /** `argument`: { kind, out } skips the questions (tests, other extensions). Returns the file that was written. */
@@ -25,7 +25,7 @@ export const exportMap: Handler = async (host, argument) => {
   if (!panel) throw new UserError('There is no map to export.', 'Open a trace first.');
   const { map, label } = await panel.events.view({});
   if (!map || !label) throw new UserError('There is no map to export.', 'Open a head in the Attention tab first.');
-  const kind = asked.kind ?? (await vscode.window.showQuickPick(kinds, { title: `Export ${label}`, placeHolder: 'As' }))?.kind;
+  const kind = asked.kind ?? (await vscode.window.showQuickPick(kinds, { title: `Export ${label}`, placeHolder: 'As' }))?.as;
   if (!kind) return undefined;
   if (kind === 'png' || kind === 'csv' || kind === 'csv-head') {
     const { name, bytes } = await panel.events.mapFile({ as: kind }), out = asked.out ?? await askFile(panel.file, name, kind === 'png' ? { Image: ['png'] } : { Table: ['csv'] });
@@ -60,6 +60,6 @@ function told(out: string): string {
 }
 
 function believed(argument: unknown): { readonly kind?: Kind; readonly out?: string } {
-  const { kind, out } = (typeof argument === 'object' && argument !== null ? argument : {}) as Readonly<Record<string, unknown>>, known = kinds.find(one => one.kind === kind)?.kind;
+  const { kind, out } = (typeof argument === 'object' && argument !== null ? argument : {}) as Readonly<Record<string, unknown>>, known = kinds.find(one => one.as === kind)?.as;
   return { ...(known ? { kind: known } : {}), ...(known && typeof out === 'string' ? { out } : {}) };
 }
