@@ -14,6 +14,8 @@ export interface Shown {
   readonly pooled: number;
 }
 
+export const wordsPart = 'words: sum over key tokens, mean over query tokens';
+
 /** `L4H7 · 77% on <bos> set apart · rows renormalized without <bos> · words: sum over key tokens, mean over query tokens`. */
 export function mapTitle(shown: Shown): string { return [shown.label, ...(shown.sink ? [sinkPart(shown.sink)] : []), ...reductions(shown)].join(' · '); }
 
@@ -25,7 +27,7 @@ export function reductions({ words, hidden, sink, renormalised, pooled }: Shown)
   return [
     ...(hidden ? ['special tokens hidden'] : []),
     ...(renormalised && without.length ? [`rows renormalized without ${without.join(' and ')}`] : []),
-    ...(words ? ['words: sum over key tokens, mean over query tokens'] : []),
+    ...(words ? [wordsPart] : []),
     ...(pooled > 1 ? [`largest of ${pooled}×${pooled} cells`] : []),
   ];
 }

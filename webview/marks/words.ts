@@ -55,6 +55,8 @@ function joinsOf(input: TraceInput, batch: number, tokens: readonly string[]): r
   for (let i = 1; i < tokens.length; i++) {
     const [before, here] = [tokens[i - 1], tokens[i]], [a, b] = [spans?.[i - 1], spans?.[i]];
     if (nameless || isSpecial(before) || isSpecial(here)) joins.push(false);
+    // A blank that is a token of its own begins the word behind it.
+    else if (/^ +$/.test(before) && /^\S/.test(here)) joins.push(true);
     else if (a && b) joins.push(b[0] < a[1] || b[0] === a[0] || (b[0] === a[1] && b[1] > b[0] && follows(text.slice(0, a[1]), text.slice(b[0]), joins[i - 1])));
     else if (pieces) joins.push(/^##\S/.test(here));
     else joins.push(sameCharacter(here) || (!bytePiece.test(here) && !/\\x[0-9a-f]{2}$/.test(before) && follows(before, here + (tokens[i + 1] ?? ''), joins[i - 1])));

@@ -3,7 +3,7 @@ import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { Tile } from '../../extension/contract/api.ts';
 import { Cancelled, PeerGone } from '../../extension/contract/errors.ts';
 import { headLabel } from '../../extension/contract/site.ts';
-import { cellOf, reach } from '../marks/bands.ts';
+import { cellOf, nearestCell, reach } from '../marks/bands.ts';
 import { lineLayout, linesOf, mostLineCells } from '../marks/lines.ts';
 import { tileRequest } from '../marks/map-axes.ts';
 import { mapTitle, reductions, type Shown } from '../marks/map-title.ts';
@@ -76,14 +76,14 @@ export function LinesPane({ store, state, site, head, batch, axes, top, primary,
     else if (x >= width / 2 && at >= 0 && at < cols) see({ row: focusRow ?? 0, col: at });
   };
   const onKey = (event: KeyboardEvent): void => {
-    const action = keyAction(event, { row: focusRow ?? 0, col: col ?? 0 }, { rows, cols }, 10);
+    const action = keyAction(event, { row: focusRow ?? nearestCell(axes.rows, focus?.query ?? 0), col: col ?? nearestCell(axes.cols, focus?.key ?? 0) }, { rows, cols }, 10);
     if (!action || action.do === 'zoom' || action.do === 'fit') return;
     event.preventDefault();
     if (action.do === 'move') { setHovered(true); see(action.cell); } else store.draw({ chosen: action.do === 'release' || focusRow === undefined || chosen === focusRow ? undefined : axes.rows.from[focusRow] });
   };
   return (
     <div class="pane" data-testid="pane" data-label={label}>
-      <PaneTitle {...{ label, alone, onUnpin }} parts={reductions(shown)} sink={axes.sink} noSink={options.sinkApart && !axes.sink} />
+      <PaneTitle {...{ label, alone, onUnpin }} parts={reductions({ ...shown, ...(alone ? {} : { words: false }) })} sink={axes.sink} noSink={options.sinkApart && !axes.sink} />
       <div class="lines-frame" ref={frame}>
         {fits ? <canvas ref={canvas} class="lines" style={{ width: `${width}px`, height: `${layout.height + lineHead}px` }} data-testid={primary ? 'lines' : 'pinned-lines'} data-ready={tile ? 'true' : 'false'} data-site={site.name} data-head={head} tabIndex={0} role="application"
           aria-label={`Attention of ${mapTitle(shown)} as lines: queries left, keys right. Up and down choose the query, left and right the key, Enter keeps its lines.`}

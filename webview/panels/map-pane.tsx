@@ -1,7 +1,7 @@
 /** The map of one head with its axes, the key that stands apart, and the chosen row as bars; mouse and keyboard. */
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { headLabel } from '../../extension/contract/site.ts';
-import { cellOf, reach } from '../marks/bands.ts';
+import { cellOf, nearestCell, reach } from '../marks/bands.ts';
 import { mapTitle, reductions, type Shown } from '../marks/map-title.ts';
 import { percent } from '../marks/scale.ts';
 import { bringIn, cellAt, centreOn, pan, visible, zoomAbout, type Cell, type Size } from '../marks/view.ts';
@@ -17,7 +17,7 @@ import { keyAction } from './map-keys.ts';
 import { PaneTitle, type PaneProps } from './pane.tsx';
 import { useRow, useSinkColumn } from './use-row.ts';
 
-const sinkRoom = 66, barsRoom = 78;
+const barsRoom = 78;
 
 export function MapPane({ store, state, site, head, batch, axes, top, primary, alone, handles, onUnpin, onSpoken, onChange }: PaneProps) {
   const { manifest, trace } = state.open, { input } = manifest, ref = { trace, site: site.name, batch, head }, label = headLabel(site, head);
@@ -25,7 +25,7 @@ export function MapPane({ store, state, site, head, batch, axes, top, primary, a
   const [change, setChange] = useState<MapChange | undefined>(), [pointer, setPointer] = useState<{ x: number; y: number } | undefined>(), [active, setActive] = useState(false), [canvasNumber, setCanvasNumber] = useState(0), [theme, setTheme] = useState(0);
   const { view, scale, map: options } = store.arrangement.value, focus = store.focus.value;
   const row = focus && cellOf(axes.rows, focus.query), col = focus && cellOf(axes.cols, focus.key), chosen = options.chosen === undefined ? undefined : cellOf(axes.rows, options.chosen);
-  const left = (alone ? 96 : 80) + (axes.sink ? sinkRoom : 0), topRoom = alone ? 84 : 72, bottom = chosen === undefined ? 0 : barsRoom, apart = axes.sink ? sinkRoom : 0;
+  const sinkRoom = alone ? 66 : 44, left = (alone ? 96 : 74) + (axes.sink ? sinkRoom : 0), topRoom = alone ? 84 : 72, bottom = chosen === undefined ? 0 : barsRoom, apart = axes.sink ? sinkRoom : 0;
   const size = controller.current?.size ?? { width: 1, height: 1 }, shownRow = useRow(store, ref, axes, row), bars = useRow(store, ref, axes, chosen), column = useSinkColumn(store, ref, axes, change?.view, size);
   const map = (): MapController => controller.current!, extent = { rows: axes.rows.count, cols: axes.cols.count };
 
@@ -113,7 +113,7 @@ export function MapPane({ store, state, site, head, batch, axes, top, primary, a
   });
   const onKey = (event: KeyboardEvent): void => {
     const middle = { x: map().size.width / 2, y: map().size.height / 2 };
-    const action = keyAction(event, { row: row ?? 0, col: col ?? 0 }, extent, Math.max(1, Math.floor(map().size.height / map().view.cell) - 1));
+    const action = keyAction(event, { row: row ?? nearestCell(axes.rows, focus?.query ?? 0), col: col ?? nearestCell(axes.cols, focus?.key ?? 0) }, extent, Math.max(1, Math.floor(map().size.height / map().view.cell) - 1));
     if (!action) return;
     event.preventDefault();
     if (action.do === 'move') {
@@ -135,7 +135,7 @@ export function MapPane({ store, state, site, head, batch, axes, top, primary, a
   const problem = change?.problem ?? shownRow.problem;
   return (
     <div class="pane" data-testid="pane" data-label={label}>
-      <PaneTitle {...{ label, alone, onUnpin }} parts={reductions({ ...shown, pooled: 1 })} sink={axes.sink} noSink={options.sinkApart && !axes.sink} />
+      <PaneTitle {...{ label, alone, onUnpin }} parts={reductions({ ...shown, pooled: 1, ...(alone ? {} : { words: false }) })} sink={axes.sink} noSink={options.sinkApart && !axes.sink} />
       <div class="map-frame" ref={frame}>
         <canvas key={`${canvasNumber} ${axes.id} ${top.id}`} class="map" ref={canvas} style={{ left: `${left}px`, top: `${topRoom}px`, width: `calc(100% - ${left}px)`, height: `calc(100% - ${topRoom + bottom}px)` }} data-testid={primary ? 'map' : 'pinned-map'} data-ready={change?.ready ? 'true' : 'false'} data-site={site.name} data-head={head} tabIndex={0} role="application"
           aria-label={`Attention of ${mapTitle(shown)}: rows are queries, columns are keys. Arrow keys move, plus and minus zoom, 0 fits, Enter shows the row as bars, question mark lists all keys.`}

@@ -5,7 +5,7 @@ import { headLabel, type Site } from '../../extension/contract/site.ts';
 import { Button } from '../controls/toolkit.tsx';
 import { cellOf } from '../marks/bands.ts';
 import { mapAxes, type MapAxes } from '../marks/map-axes.ts';
-import { mapTitle } from '../marks/map-title.ts';
+import { mapTitle, wordsPart } from '../marks/map-title.ts';
 import { standing } from '../marks/parity.ts';
 import { pictureOf } from '../paint/picture.ts';
 import { Legend } from './legend.tsx';
@@ -57,6 +57,7 @@ export function MapView({ store, state, site, head, batch, keys }: Props) {
   return (
     <div class="map-and-row">
       <div class="map-column">
+        {panes.length > 1 && axes.words && <p class="quiet" data-testid="shared-title">{wordsPart}</p>}
         <div class="panes" style={{ gridTemplateColumns: `repeat(${across}, minmax(0, 1fr))` }} data-testid="panes" data-count={panes.length} ref={column}
           onFocusIn={event => { mapHasFocus.current = (event.target as HTMLElement).getAttribute('role') === 'application'; }} onFocusOut={event => { if (event.relatedTarget) mapHasFocus.current = false; }}>
           {panes.map((one, n) => (

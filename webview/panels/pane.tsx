@@ -36,9 +36,8 @@ export function PaneTitle({ label, alone, parts, sink, noSink, onUnpin }: TitleP
       <b>{label}</b>
       {sink && <span class="sink-share" data-testid="sink-share">{sinkPart(sink)}</span>}
       {noSink && <span class="quiet" title="The sink of a head is the key that takes over 30% of the attention of the queries that can see it">no sink to set apart</span>}
-      {parts.length > 0 && <span class="quiet">{parts.join(' · ')}</span>}
-      <span class="spacer" />
       {onUnpin && <button type="button" class="link" aria-label={`Unpin ${label}`} title={`Unpin ${label}`} data-testid="unpin" onClick={onUnpin}>✕</button>}
+      {parts.length > 0 && <span class="quiet">{parts.join(' · ')}</span>}
     </h3>
   );
 }

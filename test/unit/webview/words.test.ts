@@ -59,9 +59,10 @@ describe('tokens', () => {
 });
 
 describe('what a page kept', () => {
-  const whole = { tab: 'attention', batch: 1, site: 'blocks.0.attn', head: 2, scale: 'log', view: { row: 1.5, col: 0, cell: 8 } };
+  const whole = { tab: 'attention', batch: 1, site: 'blocks.0.attn', head: 2, scale: 'log', view: { row: 1.5, col: 0, cell: 8 }, map: { drawn: 'lines', colours: 'magma', words: true, hideSpecial: true, sinkApart: true, renormalised: true, pins: [{ site: 'blocks.1.attn', head: 0 }], chosen: 4, focus: { query: 3, key: 0 }, top: 0.5 } };
+  const plainMap = { drawn: 'map', colours: 'viridis', words: false, hideSpecial: false, sinkApart: false, renormalised: false, pins: [] };
   it('comes back as it was', () => expect(restore(JSON.parse(JSON.stringify(whole)))).toEqual(whole));
-  it.each([undefined, null, 'x', 7, {}, { tab: 'sinks', batch: -1, head: 'a', scale: 3, site: 4, view: { row: 0, col: 0, cell: 0 } }, { view: { row: NaN, col: 0, cell: 3 } }])('falls back from %o', kept => {
-    expect(restore(kept)).toEqual({ tab: 'overview', batch: 0, head: 0, scale: 'linear' });
+  it.each([undefined, null, 'x', 7, {}, { tab: 'sinks', batch: -1, head: 'a', scale: 3, site: 4, view: { row: 0, col: 0, cell: 0 } }, { view: { row: NaN, col: 0, cell: 3 } }, { map: 7 }, { map: { drawn: 'x', colours: 'jet', words: 1, pins: [{ site: 3, head: 0 }, null, { site: 'a', head: -1 }], chosen: 1.5, focus: { query: 1 }, top: 3 } }])('falls back from %o', kept => {
+    expect(restore(kept)).toEqual({ tab: 'overview', batch: 0, head: 0, scale: 'linear', map: plainMap });
   });
 });
