@@ -1,11 +1,7 @@
 /** The page: connects to the host and shows the panel that it is for. */
 import { render } from 'preact';
-<<<<<<< HEAD
 import type { CompareApi, CompareEvents, PanelApi, PanelEvents } from '../extension/contract/api.ts';
-=======
-import type { PanelApi, PanelEvents } from '../extension/contract/api.ts';
 import { UserError } from '../extension/contract/errors.ts';
->>>>>>> 2684847 (Attention: words, sink apart, pins, lines, search, links, exports (first version))
 import { connect, serve } from '../extension/contract/rpc.ts';
 import { App } from './panels/app.tsx';
 import { CompareApp } from './panels/compare.tsx';
@@ -17,7 +13,6 @@ import './panels/compare.css';
 
 declare function acquireVsCodeApi(): VsCode;
 
-<<<<<<< HEAD
 const vscode = acquireVsCodeApi(), port = hostPort(vscode), root = document.getElementById('root')!;
 if (root.dataset['panel'] === 'compare') {
   const store = new CompareStore(connect<CompareApi>(port), vscode);
@@ -29,22 +24,13 @@ if (root.dataset['panel'] === 'compare') {
   serve<PanelEvents>(port, {
     changed: () => void store.pull(),
     reveal: ({ site, head, batch }) => store.show(site, head, batch),
+    view: () => store.view(),
+    show: ({ view }) => store.showView(view),
+    mapFile: async ({ as }) => {
+      if (!store.drawn) throw new UserError('There is no map to export.', 'Open a head in the Attention tab first.');
+      return store.drawn.file(as);
+    },
   });
   render(<App store={store} />, root);
   void store.pull();
 }
-=======
-const vscode = acquireVsCodeApi(), port = hostPort(vscode), store = new Store(connect<PanelApi>(port), vscode);
-serve<PanelEvents>(port, {
-  changed: () => void store.pull(),
-  reveal: ({ site, head, batch }) => store.show(site, head, batch),
-  view: () => store.view(),
-  show: ({ view }) => store.showView(view),
-  mapFile: async ({ as }) => {
-    if (!store.drawn) throw new UserError('There is no map to export.', 'Open a head in the Attention tab first.');
-    return store.drawn.file(as);
-  },
-});
-render(<App store={store} />, document.getElementById('root')!);
-void store.pull();
->>>>>>> 2684847 (Attention: words, sink apart, pins, lines, search, links, exports (first version))

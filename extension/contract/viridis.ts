@@ -13,6 +13,12 @@ const hex = '44015444025645045745055946075a46085c460a5d460b5e470d60470e614710634
 /** RGBA bytes, [256, 4]. */
 export const viridis: Uint8Array = Uint8Array.from({ length: 256 * 4 }, (_, i) => i % 4 === 3 ? 255 : parseInt(hex.slice((i >> 2) * 6 + (i % 4) * 2, (i >> 2) * 6 + (i % 4) * 2 + 2), 16));
 
+/** The colour at `t` in [0, 1] (clamped) as CSS. */
+export function viridisCss(t: number): string {
+  const at = lutIndex(t) * 4;
+  return `rgb(${viridis[at]} ${viridis[at + 1]} ${viridis[at + 2]})`;
+}
+
 /** Row of the table for `t`: the 256 colours share [0, 1] evenly, as the shader's lookup does. */
 export function lutIndex(t: number): number {
   return t > 0 ? Math.min(255, Math.floor(t * 256)) : 0;

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import * as vscode from 'vscode';
-import type { AnalysisApi, PanelApi, PanelEvents, TracePanelState } from '../contract/api.ts';
+import type { AnalysisApi, OpenTrace, PanelApi, PanelEvents, TracePanelState } from '../contract/api.ts';
 import { PeerGone } from '../contract/errors.ts';
 import { connect, serve, type Client, type Port } from '../contract/rpc.ts';
 import { askFile } from './ask-file.ts';
@@ -58,12 +58,8 @@ export function createTraceEditor(around: Around): TraceEditor {
     if (panel.lost !== undefined) throw new PeerGone(panel.lost);
     const open = await document.lease.open(), stale = await traces.staleOf(open), reveal = toReveal.get(document.uri.fsPath), view = toShow.get(document.uri.fsPath);
     toReveal.delete(document.uri.fsPath);
-<<<<<<< HEAD
-    const found = await links.linksOf(open);
-    return { open, ...(stale ? { stale } : {}), ...(reveal ? { reveal } : {}), sources: Object.fromEntries(found.flatMap(link => (link.path === undefined ? [] : [[link.site, `${basename(link.path)}:${(link.line ?? link.classRange?.start.line ?? 0) + 1}`]]))) };
-=======
     toShow.delete(document.uri.fsPath);
-    const found = await links.linksOf(open.manifest.sites, basename(open.manifest.model.path));
+    const found = await links.linksOf(open);
     return { open, ...(stale ? { stale } : {}), ...(reveal ? { reveal } : {}), ...(view !== undefined ? { view } : {}), sources: Object.fromEntries(found.flatMap(link => (link.path === undefined ? [] : [[link.site, `${basename(link.path)}:${(link.line ?? link.classRange?.start.line ?? 0) + 1}`]]))) };
   };
 
@@ -74,7 +70,6 @@ export function createTraceEditor(around: Around): TraceEditor {
     later();
     if (shown.length) shown[0].view.reveal();
     else await vscode.commands.executeCommand('vscode.openWith', vscode.Uri.file(file), traceEditor, { preview: false });
->>>>>>> 2684847 (Attention: words, sink apart, pins, lines, search, links, exports (first version))
   };
 
   return {

@@ -9,7 +9,11 @@ export function findText(input: TraceInput, batch: number, text: string): number
   const wanted = fold(text.trim()), tokens = input.tokens[batch] ?? [];
   if (wanted === '') return [];
   const spans = input.spans[batch], found = new Set<number>();
-  if (input.text !== undefined && input.ids.length === 1 && spans?.length === tokens.length) collect(fold(input.text), wanted, at => spans.findIndex(span => span !== null && at >= span[0] && at < span[1]), found);
+  if (input.ids.length === 1 && spans?.length === tokens.length) {
+    for (const [segment, part] of [input.text, input.pair].entries()) {
+      if (part !== undefined) collect(fold(part), wanted, at => spans.findIndex((span, i) => span !== null && at >= span[0] && at < span[1] && (input.segments?.[batch]?.[i] === 1 ? 1 : 0) === segment), found);
+    }
+  }
   // As the tokens are spelled: special tokens, and traces without a text.
   const starts: number[] = [];
   let joined = '';

@@ -25,31 +25,23 @@ export function tokenAt(input: TraceInput, batch: number, index: number): string
   return input.tokens[batch]?.[index] ?? `#${index}`;
 }
 
+/** The text that a token's span lies in: of two segments, its own. */
+export function textOf(input: TraceInput, batch: number, index: number): string | undefined { return input.segments?.[batch]?.[index] === 1 ? input.pair : input.text; }
+
 export interface Surroundings { readonly before: string; readonly here: string; readonly after: string }
 
 /**
  * The text around tokens [index, to): from the prompt's own characters where the trace has spans (one sample with text),
  * otherwise from the neighbouring tokens. At most `room` characters on each side, `…` where text was cut.
  */
-<<<<<<< HEAD
-export function around(input: TraceInput, batch: number, index: number, room = 28): Surroundings {
-  const text = input.segments?.[batch]?.[index] === 1 ? input.pair : input.text;
-  const span = text !== undefined && input.ids.length === 1 ? input.spans[batch]?.[index] : undefined;
-  if (span && text !== undefined) {
-    return {
-      before: tail(text.slice(Math.max(0, span[0] - room - 1), span[0]), room),
-      here: text.slice(span[0], span[1]),
-      after: head(text.slice(span[1], span[1] + room + 1), room),
-=======
 export function around(input: TraceInput, batch: number, index: number, room = 28, to = index + 1): Surroundings {
-  const spans = input.text !== undefined && input.ids.length === 1 ? input.spans[batch] : undefined, first = spans?.[index], last = spans?.[to - 1];
-  if (first && last && input.text !== undefined) {
+  const text = textOf(input, batch, index), spans = text !== undefined && input.ids.length === 1 ? input.spans[batch] : undefined, first = spans?.[index], last = spans?.[to - 1];
+  if (first && last && text !== undefined) {
     const end = Math.max(first[1], last[1]);
     return {
-      before: tail(input.text.slice(Math.max(0, first[0] - room - 1), first[0]), room),
-      here: input.text.slice(first[0], end),
-      after: head(input.text.slice(end, end + room + 1), room),
->>>>>>> 2684847 (Attention: words, sink apart, pins, lines, search, links, exports (first version))
+      before: tail(text.slice(Math.max(0, first[0] - room - 1), first[0]), room),
+      here: text.slice(first[0], end),
+      after: head(text.slice(end, end + room + 1), room),
     };
   }
   const tokens = input.tokens[batch] ?? [];

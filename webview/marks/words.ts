@@ -1,6 +1,6 @@
 /** Tokens joined to words: runs of positions, by the text where the trace has it, otherwise by how the tokenizer's family spells. */
 import type { TraceInput } from '../../extension/contract/trace.ts';
-import { isSpecial } from './tokens.ts';
+import { isSpecial, textOf } from './tokens.ts';
 
 /** A run of positions [from, to). */
 export interface Word { readonly from: number; readonly to: number }
@@ -37,7 +37,7 @@ export function hasWords(input: TraceInput, batch: number): boolean {
 /** The text of a word, blanks around it cut. */
 export function wordText(input: TraceInput, batch: number, { from, to }: Word): string {
   const tokens = input.tokens[batch] ?? [], spans = spansOf(input, batch), first = spans?.[from], last = spans?.[to - 1];
-  if (first && last && input.text !== undefined) return input.text.slice(first[0], Math.max(first[1], last[1])).trim() || tokens.slice(from, to).join('');
+  if (first && last) return (textOf(input, batch, from) ?? '').slice(first[0], Math.max(first[1], last[1])).trim() || tokens.slice(from, to).join('');
   const joined = tokens.slice(from, to).map((token, n) => (n > 0 ? token.replace(/^##(?=\S)/, '') : token)).join('');
   return joined.trim() || joined;
 }
@@ -48,13 +48,14 @@ function spansOf(input: TraceInput, batch: number): TraceInput['spans'][number] 
 
 /** joins[i]: token i continues the word of token i − 1. */
 function joinsOf(input: TraceInput, batch: number, tokens: readonly string[]): readonly boolean[] {
-  const spans = spansOf(input, batch), text = input.text ?? '';
+  const spans = spansOf(input, batch), segments = input.segments?.[batch];
   // `##` continues a word only where no token begins with a blank: elsewhere it is a heading.
   const pieces = tokens.some(token => /^##\S/.test(token)) && !tokens.some(token => /^\s\S/.test(token));
   const nameless = !hasWords(input, batch), joins: boolean[] = [false];
   for (let i = 1; i < tokens.length; i++) {
     const [before, here] = [tokens[i - 1], tokens[i]], [a, b] = [spans?.[i - 1], spans?.[i]];
-    if (nameless || isSpecial(before) || isSpecial(here)) joins.push(false);
+    const text = textOf(input, batch, i) ?? '';
+    if (nameless || isSpecial(before) || isSpecial(here) || (segments && segments[i] !== segments[i - 1])) joins.push(false);
     // A blank that is a token of its own begins the word behind it.
     else if (/^ +$/.test(before) && /^\S/.test(here)) joins.push(true);
     else if (a && b) joins.push(b[0] < a[1] || b[0] === a[0] || (b[0] === a[1] && b[1] > b[0] && follows(text.slice(0, a[1]), text.slice(b[0]), joins[i - 1])));

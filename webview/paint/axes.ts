@@ -6,9 +6,9 @@ export interface Axes {
   /** Room for the labels, CSS pixels. */
   readonly left: number; readonly top: number;
   /** Of `left`, what lies between the labels of the queries and the map: the key that stands apart. */
-  readonly apart: number;
+  readonly apart?: number;
   /** Room under the map: the bars of a row. */
-  readonly bottom: number;
+  readonly bottom?: number;
   readonly view: View; readonly size: Size; readonly extent: Extent;
   /** Of a query's row and of a key's column. */
   readonly rowLabel: (index: number) => string; readonly colLabel: (index: number) => string;
@@ -22,7 +22,7 @@ const pitch = 13, gap = 6;
 
 /** Sizes the canvas and paints onto a transparent ground, in the page's font and colours. */
 export function paintAxes(canvas: HTMLCanvasElement, axes: Axes): CanvasRenderingContext2D {
-  const { left, top, bottom, size } = axes, ratio = devicePixelRatio, width = left + size.width, height = top + size.height + bottom;
+  const { left, top, bottom = 0, size } = axes, ratio = devicePixelRatio, width = left + size.width, height = top + size.height + bottom;
   canvas.width = Math.round(width * ratio);
   canvas.height = Math.round(height * ratio);
   canvas.style.width = `${width}px`;
@@ -42,7 +42,7 @@ export function look(): Look {
 }
 
 /** Both axes into any context whose origin is the frame's corner. */
-export function drawAxes(context: CanvasRenderingContext2D, { left, top, apart, view, size, extent, rowLabel, colLabel, focus, chosen }: Axes, look: Look): void {
+export function drawAxes(context: CanvasRenderingContext2D, { left, top, apart = 0, view, size, extent, rowLabel, colLabel, focus, chosen }: Axes, look: Look): void {
   context.font = look.font;
   context.textBaseline = 'middle';
   const measure = (text: string): number => context.measureText(text).width;

@@ -13,11 +13,7 @@ export const category = 'AttnScope';
 /** What `npm run generate` writes into package.json: these keys and nothing else. */
 export function contributions(): Readonly<Record<'activationEvents' | 'capabilities' | 'contributes', unknown>> {
   return {
-<<<<<<< HEAD
-    activationEvents: ['onLanguage:python', `onWebviewPanel:${comparePanel}`],
-=======
-    activationEvents: ['onLanguage:python', 'onUri'],
->>>>>>> 2684847 (Attention: words, sink apart, pins, lines, search, links, exports (first version))
+    activationEvents: ['onLanguage:python', 'onUri', `onWebviewPanel:${comparePanel}`],
     capabilities: {
       untrustedWorkspaces: {
         supported: 'limited',

@@ -92,6 +92,11 @@ describe('finding text', () => {
     expect(findText(input, 0, '  ')).toEqual([]);
     expect(findText(input, 0, 'zebra')).toEqual([]);
   });
+  it('of two texts, words end with their text and are found in both', () => {
+    const two: TraceInput = { text: 'sil', pair: 'ver fox', ids: [[0, 1, 2]], tokens: [['sil', 'ver', ' fox']], spans: [[[0, 3], [0, 3], [3, 7]]], real: [[1, 1, 1]], segments: [[0, 1, 1]] };
+    expect(texts(two)).toEqual(['sil', 'ver', 'fox']);
+    expect(findText(two, 0, 'ver')).toEqual([1]);
+  });
   it('finds special tokens by their spelling', () => expect(findText({ ids: [[0, 1]], tokens: [['<bos>', 'a']], spans: [[null, [0, 1]]], text: 'a', real: [[1, 1]] }, 0, '<bos')).toEqual([0]));
   it('goes on and back, round the ends', () => {
     expect([nextMatch([3, 8], undefined, 1), nextMatch([3, 8], 3, 1), nextMatch([3, 8], 8, 1), nextMatch([3, 8], 5, -1), nextMatch([3, 8], 3, -1), nextMatch([], 1, 1)]).toEqual([3, 8, 3, 3, 8, undefined]);
