@@ -81,8 +81,8 @@ export function elementsOf(facts: Pick<RunFacts, 'sites'>, layers?: readonly num
 }
 
 /**
- * Peak memory, file and time of a trace with this choice. Calibrated against measured runs of generated decoders (test/unit/run/weigh.test.ts
- * holds it to them); models differ, so that a factor of two either way is what it promises.
+ * Peak memory, file and time of a trace with this choice. Calibrated against measured runs of generated decoders (`npm run bench -- --only
+ * estimates` prints both; test/unit/run holds file and memory to them); models differ, so that a factor of two either way is what it promises.
  */
 export function estimate(facts: RunFacts, choice: Choice): Estimate {
   const kept = chosenSites(facts, choice.layers), width = choice.stored === 'F16' ? 2 : 4;
@@ -96,17 +96,19 @@ export function estimate(facts: RunFacts, choice: Choice): Estimate {
 
 /** A process with onnxruntime and an opened model. */
 const baseBytes = 100e6;
-/** Weights as mapped, and as packed for products. */
-const weightCopies = 2;
+/** Weights are in memory once: what is packed for products is not kept beside. */
+const weightCopies = 1;
 /** Scores, masked scores and probabilities of one layer are alive together. */
 const liveMatrices = 3;
 /** Walks over all cells of a layer that the model makes, in units of the timed one, and those that the taps add. */
-const ownWalks = 1, addedWalks = 1;
+const ownWalks = 1, addedWalks = 1.5;
+/** Opening, the session and completion of the smallest model. */
+const baseMs = 300;
 /** Of reading the weights once for the session and once for the hash, and of writing the file. */
 const bytesPerMs = 0.5e6;
 
 function timeOf(facts: RunFacts, speed: Speed, kept: readonly SiteFacts[], fileBytes: number): number {
   const products = facts.weights * facts.batch * facts.tokens + facts.sites.reduce((sum, site) => sum + site.products, 0);
   const cells = facts.sites.reduce((sum, site) => sum + site.cells, 0) * ownWalks + kept.reduce((sum, site) => sum + site.cells, 0) * addedWalks;
-  return products / speed.productsPerMs + cells / speed.cellsPerMs + (facts.weightBytes + fileBytes) / bytesPerMs;
+  return baseMs + products / speed.productsPerMs + cells / speed.cellsPerMs + (facts.weightBytes + fileBytes) / bytesPerMs;
 }

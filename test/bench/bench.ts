@@ -6,6 +6,8 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Engine } from '../../extension/children/engine.ts';
 import { Cancelled } from '../../extension/contract/errors.ts';
+import { benchDiscovery } from './discovery.ts';
+import { benchEstimates } from './estimates.ts';
 import { benchSize, generateDecoder } from './generate-decoder.ts';
 import { lensBench } from './lens.ts';
 import type { Order, Report } from './worker.ts';
@@ -103,5 +105,7 @@ async function main(): Promise<void> {
   if (!only || only === 'trace') await traces();
   if (!only || only === 'open') await opening();
   if (!only || only === 'interactive') await interactive();
+  if (!only || only === 'discovery') await benchDiscovery(cache, rounds, say);
+  if (!only || only === 'estimates') await benchEstimates(cache, worker, say);
 }
 void main();

@@ -1,4 +1,4 @@
-/** `npm run bench`: bundles the benchmarks and runs them; `-- T …` chooses lengths, `-- --only lens|trace|open|interactive` a part. */
+/** `npm run bench`: bundles the benchmarks and runs them; `-- T …` chooses lengths, `-- --only lens|trace|open|interactive|discovery|estimates` a part. */
 import { build } from 'esbuild';
 import { spawnSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';

@@ -1,22 +1,25 @@
 /** One side of the benchmark in a process of its own, so that its peak memory is its own: the untouched model, the runner's work, or analysis'. */
 import { statSync } from 'node:fs';
 import * as ort from 'onnxruntime-node';
+import type { RunFacts } from '../../extension/contract/estimate.ts';
 import { completeCapture } from '../../extension/engine/analysis/complete.ts';
 import { openModel } from '../../extension/engine/onnx/open.ts';
 import { writeSkeleton } from '../../extension/engine/onnx/writer.ts';
 import { viewGraph } from '../../extension/engine/onnx/graph-view.ts';
 import { capture } from '../../extension/engine/run/capture.ts';
+import { weigh } from '../../extension/engine/run/weigh.ts';
 import { planTaps } from '../../extension/engine/run/taps.ts';
 import { recognise } from '../../extension/engine/sites/recognise.ts';
 import { readIndex } from '../../extension/engine/trace/part-writer.ts';
 
 export type Order =
   | { readonly kind: 'plain'; readonly model: string; readonly ids: readonly number[] }
-  | { readonly kind: 'capture'; readonly model: string; readonly ids: readonly number[]; readonly out: string }
+  | { readonly kind: 'capture'; readonly model: string; readonly ids: readonly number[]; readonly out: string; readonly keep?: { readonly layers?: readonly number[]; readonly dtype?: 'fp16' } }
+  | { readonly kind: 'weigh'; readonly model: string; readonly ids: readonly number[]; readonly out: string }
   | { readonly kind: 'complete'; readonly out: string }
   | { readonly kind: 'open'; readonly model: string };
 /** `ms`: the part that counts; `peakBytes`: of this process so far. */
-export interface Report { readonly ms: number; readonly peakBytes: number; readonly more: Readonly<Record<string, number>> }
+export interface Report { readonly ms: number; readonly peakBytes: number; readonly more: Readonly<Record<string, number>>; /** Of `weigh`. */ readonly facts?: RunFacts }
 
 let plain: ort.InferenceSession | undefined;
 
@@ -30,10 +33,14 @@ async function obey(order: Order): Promise<Omit<Report, 'peakBytes'>> {
       return { ms: performance.now() - start, more: {} };
     }
     case 'capture': {
-      await capture({ model: order.model, prompt: { kind: 'ids', ids: order.ids }, out: order.out }, { progress: () => undefined });
+      await capture({ model: order.model, prompt: { kind: 'ids', ids: order.ids }, out: order.out, ...(order.keep?.layers ? { keep: { layers: order.keep.layers } } : {}), ...(order.keep?.dtype ? { dtype: order.keep.dtype } : {}) }, { progress: () => undefined });
       const { timesMs, tensors } = readIndex(order.out), stored = Object.values(tensors).reduce((sum, tensor) => sum + tensor.length, 0);
       // Opening and the session are made once for many prompts in the untouched run, too.
       return { ms: timesMs['run'] + timesMs['capture'], more: { ...timesMs, storedBytes: stored } };
+    }
+    case 'weigh': {
+      const start = performance.now(), facts = await weigh({ model: order.model, prompt: { kind: 'ids', ids: order.ids }, out: order.out });
+      return { ms: performance.now() - start, more: {}, facts };
     }
     case 'complete': {
       const start = performance.now();

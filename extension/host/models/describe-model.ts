@@ -27,16 +27,16 @@ export interface ModelText {
   readonly state: 'ok' | 'failed' | 'stale' | 'untraced' | 'unreadable' | 'no-attention';
 }
 
-/** One model: `6 sites · parity 2.5e-6 · 7.1 MB · fp32`. `folder`: its group's, or the workspace's for lone files. */
+/** One model: `6 sites · parity 2.5e-6 · 7.1 MB · fp32`, and where it lies below `folder`: its group's, or the workspace's for lone files. */
 export function modelText(model: FoundModel, folder: string, known: Known): ModelText {
   const report = typeof known.sites === 'object' ? known.sites : undefined, problem = typeof known.sites === 'string' ? known.sites : undefined;
   const bytes = report ? report.model.bytes + (report.model.dataFiles ?? []).reduce((sum, file) => sum + file.bytes, 0) : model.bytes, dtype = report?.model.dtype ?? typeInName(basename(model.path));
   const parity = known.last && parityText(known.last), state = stateOf(known, report, problem);
   const parts = [
     problem === undefined ? report && (report.sites.length ? counted(report.sites.length, 'site') : 'no attention') : 'cannot be read',
-    known.stale !== undefined ? 'stale' : parity, bytesText(bytes), dtype,
+    known.stale !== undefined ? 'stale' : parity, bytesText(bytes), dtype, relative(folder, dirname(model.path)) || undefined,
   ].filter(part => part !== undefined);
-  const label = relative(folder, model.path) || basename(model.path);
+  const label = basename(model.path);
   return { label, description: parts.join(' · '), tooltip: tooltip(model, known, { report, problem, bytes, dtype }), spoken: [label, ...parts].join(', '), state };
 }
 
@@ -45,20 +45,20 @@ export function groupText(group: ModelGroup, workspace: string | undefined): { r
   const where = workspace === undefined ? group.folder : relative(workspace, group.folder);
   return {
     label: basename(group.folder),
-    description: [group.card?.architecture, ...(group.models.length ? [] : ['no ONNX yet'])].filter(Boolean).join(' · '),
+    description: [...(group.models.length ? [] : ['no ONNX yet']), group.card?.architecture].filter(Boolean).join(' · '),
     tooltip: [`**${escaped(where || basename(group.folder))}**`, ...(group.card ? [`Architecture: ${escaped(group.card.architecture)}${group.card.type ? ` (${escaped(group.card.type)})` : ''}`] : []),
       group.models.length ? `${counted(group.models.length, 'ONNX file')}` : 'Weights without an ONNX export: export the model to trace it.'].join('  \n'),
   };
 }
 
-/** `blocks.3.attn`: `8 heads × 32 · causal`. */
+/** `blocks.3.attn`: `8/4 heads × 32 · causal`; query heads, and key/value heads where they are fewer. */
 export function siteText(site: Site): { readonly label: string; readonly description: string; readonly tooltip: string } {
-  const heads = site.heads === null ? '? heads' : site.kvHeads !== null && site.kvHeads !== site.heads ? `${site.heads} heads, ${site.kvHeads} kv` : counted(site.heads, 'head');
+  const heads = site.heads === null ? '? heads' : site.kvHeads !== null && site.kvHeads !== site.heads ? `${site.heads}/${site.kvHeads} heads` : counted(site.heads, 'head');
   const { mask, source } = site, rules = [mask.causal && 'causal', mask.window !== null && 'window', mask.padding && 'padding', mask.additive && 'bias', site.softcap && 'softcap'].filter(Boolean);
   return {
     label: site.name,
     description: [`${heads} × ${site.headDim ?? '?'}`, rules.join(', ') || 'no mask'].join(' · '),
-    tooltip: [`**${escaped(site.name)}**`, `Operator: ${escaped(site.operator)} at ${escaped(site.node || '(a node without a name)')}`, `Form: ${site.form}, ${site.kind}; captured from ${site.capture === 'graph' ? 'the graph' : site.capture === 'recomputed' ? 'q and k' : 'the softmax only'}`,
+    tooltip: [`**${escaped(site.name)}**`, ...(site.kvHeads !== null && site.kvHeads !== site.heads ? [`${site.heads ?? '?'} query heads on ${site.kvHeads} key/value heads, of ${site.headDim ?? '?'} numbers`] : []), `Operator: ${escaped(site.operator)} at ${escaped(site.node || '(a node without a name)')}`, `Form: ${site.form}, ${site.kind}; captured from ${site.capture === 'graph' ? 'the graph' : site.capture === 'recomputed' ? 'q and k' : 'the softmax only'}`,
       ...(source.class ?? source.module ? [`Source: ${escaped(source.class ?? '')} ${escaped(source.module ?? '')}`] : [])].join('  \n'),
   };
 }

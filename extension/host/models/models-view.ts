@@ -39,7 +39,7 @@ export function createModelsView({ models, inspector, library }: Around): Models
       switch (node.kind) {
         case 'group': return groupItem(node.group);
         case 'model': return modelItem(node.found, modelText(node.found, node.folder, known(node.found)), typeof inspector.of(node.found) === 'object');
-        case 'site': return leaf(`${node.of} ${node.site.name}`, siteText(node.site), 'telescope');
+        case 'site': return leaf(`${node.of} ${node.site.name}`, siteText(node.site), 'layers');
         case 'refused': return leaf(`${node.of} refused ${node.nth}`, refusedText(node.refused), 'warning');
       }
     },

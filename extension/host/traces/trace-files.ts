@@ -67,10 +67,11 @@ export function overQuota(entries: readonly TraceEntry[], quotaBytes: number, ke
 
 export interface RowText { readonly label: string; readonly description: string; readonly tooltip: string; readonly spoken: string }
 
-/** `“Anna gave the lantern…”`: `12:30 · 15 tokens · 210 kB · parity 2.5e-6`; a trace that a person named goes by that name. */
+/** `“Anna gave the lantern t…”`: `12:30 · 15 tokens · 210 kB · parity 2.5e-6`; a trace that a person named goes by that name. */
 export function traceText(entry: TraceEntry, now: Date): RowText {
   const { summary } = entry, file = basename(entry.file), stem = file.replace(/\.attntrace$/, ''), named = !/-\d{8}-\d{6}(-\d+)?$/.test(stem);
-  const prompt = summary?.prompt ? `“${shorten(summary.prompt.replace(/\s+/g, ' ').trim(), 60)}”` : undefined;
+  // The sidebar is narrow, and what follows the prompt is what tells traces apart.
+  const prompt = summary?.prompt ? `“${shorten(summary.prompt.replace(/\s+/g, ' ').trim(), 24)}”` : undefined;
   const when = timeText(new Date(createdMs(entry)), now), parity = summary && parityText(summary);
   const parts = [
     ...(named && prompt ? [prompt] : []), when, summary ? sizeText(summary) : undefined, bytesText(entry.bytes), entry.problem === undefined ? parity : 'cannot be read',
@@ -86,9 +87,9 @@ export function traceText(entry: TraceEntry, now: Date): RowText {
   return { label, description: parts.join(' · '), tooltip, spoken: [label, ...parts].join(', ') };
 }
 
-/** `model.onnx`: `3 traces · 4.1 MB`. */
+/** `model.onnx`: `gpt2 · 4.1 MB · 3 traces`. */
 export function groupText(group: TraceGroup): RowText {
-  const label = group.model === undefined ? 'Other files' : group.model.split(/[\\/]/).pop()!, parts = [counted(group.traces.length, 'trace'), bytesText(group.bytes)];
+  const label = group.model === undefined ? 'Other files' : group.model.split(/[\\/]/).pop()!, parts = [bytesText(group.bytes), counted(group.traces.length, 'trace')];
   const folder = group.model?.split(/[\\/]/).slice(-2, -1)[0];
   return { label, description: [...(folder ? [folder] : []), ...parts].join(' · '), tooltip: escaped(group.model ?? 'Files that could not be read yet.'), spoken: [label, ...parts].join(', ') };
 }

@@ -18,23 +18,23 @@ const last: TraceSummary = { file: '/t', bytes: 1, created: '2026-01-01T09:30:00
 
 describe('a model\'s row', () => {
   it('says sites, parity, size with its data, and type', () => {
-    expect(modelText(found('model.onnx'), '/w/gpt2', { sites: report, last })).toMatchObject({ label: 'onnx/model.onnx', description: '2 sites · parity 2.5e-6 · 10 MB · fp16', state: 'ok' });
+    expect(modelText(found('model.onnx'), '/w/gpt2', { sites: report, last })).toMatchObject({ label: 'model.onnx', description: '2 sites · parity 2.5e-6 · 10 MB · fp16 · onnx', state: 'ok' });
   });
   it('says what can be known of one that nobody looked at yet', () => expect(modelText(found('model_q4.onnx'), '/w/gpt2/onnx', {})).toMatchObject({ label: 'model_q4.onnx', description: '7.1 MB · q4', state: 'untraced' }));
   it('says stale, failed, unreadable and without attention', () => {
-    expect(modelText(found('m.onnx'), '/w', { sites: report, last, stale: 'm.onnx changed after this trace was made.' })).toMatchObject({ description: '2 sites · stale · 10 MB · fp16', state: 'stale' });
-    expect(modelText(found('m.onnx'), '/w', { sites: report, last: { ...last, parity: { worst: 1, failed: 1 } } })).toMatchObject({ description: '2 sites · parity failed at 1 site · 10 MB · fp16', state: 'failed' });
-    expect(modelText(found('m.onnx'), '/w', { sites: 'm.onnx is no ONNX file.' })).toMatchObject({ description: 'cannot be read · 7.1 MB', state: 'unreadable' });
-    expect(modelText(found('m.onnx'), '/w', { sites: { ...report, sites: [], looked: 'There is none.' } })).toMatchObject({ description: 'no attention · 10 MB · fp16', state: 'no-attention', tooltip: expect.stringContaining('There is none') });
+    expect(modelText(found('m.onnx'), '/w', { sites: report, last, stale: 'm.onnx changed after this trace was made.' })).toMatchObject({ description: '2 sites · stale · 10 MB · fp16 · gpt2/onnx', state: 'stale' });
+    expect(modelText(found('m.onnx'), '/w', { sites: report, last: { ...last, parity: { worst: 1, failed: 1 } } })).toMatchObject({ description: '2 sites · parity failed at 1 site · 10 MB · fp16 · gpt2/onnx', state: 'failed' });
+    expect(modelText(found('m.onnx'), '/w', { sites: 'm.onnx is no ONNX file.' })).toMatchObject({ description: 'cannot be read · 7.1 MB · gpt2/onnx', state: 'unreadable' });
+    expect(modelText(found('m.onnx'), '/w', { sites: { ...report, sites: [], looked: 'There is none.' } })).toMatchObject({ description: 'no attention · 10 MB · fp16 · gpt2/onnx', state: 'no-attention', tooltip: expect.stringContaining('There is none') });
   });
   it('shows markup of strangers as text', () => expect(modelText(found('[x](command:y).onnx'), '/w', {}).tooltip).toContain('\\[x\\]\\(command:y\\)\\.onnx'));
 });
 
 it('a folder says its architecture, and when there is nothing to trace in it', () => {
   expect(groupText({ folder: '/w/llama', card: { architecture: 'LlamaForCausalLM', type: 'llama' }, models: [found('a.onnx')] }, '/w')).toMatchObject({ label: 'llama', description: 'LlamaForCausalLM' });
-  expect(groupText({ folder: '/w/bert', card: { architecture: 'bert' }, models: [] }, '/w').description).toBe('bert · no ONNX yet');
+  expect(groupText({ folder: '/w/bert', card: { architecture: 'bert' }, models: [] }, '/w').description).toBe('no ONNX yet · bert');
 });
-it('a site says heads, key/value heads, width and mask', () => expect(siteText(site)).toMatchObject({ label: 'blocks.3.attn', description: '8 heads, 4 kv × 32 · causal, padding' }));
+it('a site says heads, key/value heads, width and mask', () => expect(siteText(site)).toMatchObject({ label: 'blocks.3.attn', description: '8/4 heads × 32 · causal, padding' }));
 it('a path belongs to the nearest folder of the workspace', () => expect(workspaceOf('/w/a/b', ['/w', '/w/a', '/other'])).toBe('/w/a'));
 it('sizes read as in a file manager', () => expect([0, 999, 1_000, 9_949, 42_300, 999_499, 1e6, 7.1e6, 1.25e9, 4e11].map(bytesText)).toEqual(['0 bytes', '999 bytes', '1.0 kB', '9.9 kB', '42 kB', '999 kB', '1.0 MB', '7.1 MB', '1.3 GB', '400 GB']));
 

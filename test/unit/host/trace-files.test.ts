@@ -18,7 +18,7 @@ it('groups by model: newest first, and the model of the newest first', () => {
   const groups = groupTraces([entry('a', 3), other, entry('b', 5), entry('broken', 1, { summary: undefined, problem: 'No trace.' })]);
   expect(groups.map(group => [group.model, names(group.traces), group.bytes])).toEqual([['/w/bert/model.onnx', ['c'], 100], ['/w/gpt2/model.onnx', ['b', 'a'], 200], [undefined, ['broken'], 100]]);
   expect(groups.map(group => groupText(group).label)).toEqual(['model.onnx', 'model.onnx', 'Other files']);
-  expect(groupText(groups[1]).description).toBe('gpt2 · 2 traces · 200 bytes');
+  expect(groupText(groups[1]).description).toBe('gpt2 · 200 bytes · 2 traces');
 });
 
 describe('the quota', () => {
@@ -45,13 +45,13 @@ describe('a row', () => {
   const now = new Date(2026, 5, 1, 12);
   it('says prompt, time, tokens, size and parity', () => {
     const at = new Date(2026, 5, 1, 9, 5), row = traceText(entry('model-20260601-090500', 1, { bytes: 210_000, summary: summary('', at.toISOString()) }), now);
-    expect(row.label).toBe('“Anna gave the lantern to Boris.”');
+    expect(row.label).toBe('“Anna gave the lantern t…”');
     expect(row.description).toBe('09:05 · 15 tokens · 210 kB · parity 2.5e-6');
     expect(row.tooltip).toContain('workspace storage');
   });
   it('goes by the name that a person gave it, and says what is special', () => {
     const of = { ...summary('', new Date(2025, 0, 2).toISOString()), kept: { layers: [0, 1, 2, 9], ofSites: 12 }, parity: { worst: 0.5, failed: 2 } };
-    expect(traceText(entry('before the fix', 1, { pinned: true, summary: of }), now)).toMatchObject({ label: 'before the fix', description: '“Anna gave the lantern to Boris.” · Jan 2, 2025 · 15 tokens · 100 bytes · parity failed at 2 sites · layers 0-2,9 · pinned' });
+    expect(traceText(entry('before the fix', 1, { pinned: true, summary: of }), now)).toMatchObject({ label: 'before the fix', description: '“Anna gave the lantern t…” · Jan 2, 2025 · 15 tokens · 100 bytes · parity failed at 2 sites · layers 0-2,9 · pinned' });
     expect(traceText(entry('model-20260601-090500', 1, { summary: undefined, problem: 'It is damaged.' }), now)).toMatchObject({ label: 'model-20260601-090500', description: expect.stringContaining('cannot be read') });
   });
   it('shows markup of strangers as text', () => expect(traceText(entry('x', 1, { summary: { ...summary('', ''), prompt: '[a](command:evil) <img>' } }), now).tooltip).toContain('\\[a\\]\\(command:evil\\) \\<img\\>'));
