@@ -4,11 +4,15 @@ import * as vscode from 'vscode';
 import { estimate, type RunFacts } from '../contract/estimate.ts';
 import { layersText } from '../contract/layers.ts';
 import { costText, fewer, layersOf, readLayers, runChoices, storedFor, whyLarge } from './run-choices.ts';
+import { setting } from './read-setting.ts';
 import type { Kept } from './session.ts';
+
+/** From this size on a person is asked. */
+export function largeTraceBytes(): number { return setting('attnscope.largeTrace') * 1e9; }
 
 /** What to keep: nothing in particular where the run is not large. Undefined: the user does not want it. */
 export async function askWhenLarge(model: string, facts: RunFacts, asked: 'auto' | 'fp16' | 'fp32'): Promise<Kept | undefined> {
-  const why = whyLarge(estimate(facts, { stored: storedFor(asked, facts) }), facts);
+  const why = whyLarge(estimate(facts, { stored: storedFor(asked, facts) }), facts, largeTraceBytes());
   if (why === undefined) return {};
   for (let layers: readonly number[] | undefined; ;) {
     const choices = runChoices(facts, asked, layers).map(choice => ({ ...choice, label: `${choice.kept ? choice.kept.dtype ? '$(arrow-down)' : '$(play)' : '$(list-filter)'} ${choice.label}` }));

@@ -7,26 +7,29 @@ import { seconds } from './progress-text.ts';
 import type { Kept } from './session.ts';
 
 /**
- * A person is asked first from here on: half a minute is longer than one waits without being told; 1 GB is where float32 ends (`auto`) and
- * what a fifth of the default limit on traces is; beyond two thirds of what is free, the system starts to swap.
+ * A person is asked first from here on, besides the size of the file, which is a setting (1 GB: where float32 ends, and a fifth of the room
+ * that traces have): half a minute is longer than one waits without being told; beyond two thirds of what is free, the system starts to swap.
  */
-export const large = { timeMs: 30_000, fileBytes: 1e9, freeShare: 2 / 3 } as const;
+export const large = { timeMs: 30_000, freeShare: 2 / 3 } as const;
 
 /** Below all of these a run is not large on any machine of today, and weighing it would only cost time: weights times tokens are its products. */
 const surelySmall = { bytesTimesTokens: 3e11, tokens: 2_048 } as const;
 
-/** Whether a run needs weighing at all. Text seldom has more tokens than half its bytes. */
-export function mightBeLarge(modelBytes: number, prompt: Prompt): boolean {
-  if (prompt.kind === 'tensors') return true;
+/** No trace of a run that is surely small is larger. */
+const smallestLimit = 1e9;
+
+/** Whether a run needs weighing at all. Text seldom has more tokens than half its bytes. `fileLimit`: the setting, in bytes. */
+export function mightBeLarge(modelBytes: number, prompt: Prompt, fileLimit: number): boolean {
+  if (prompt.kind === 'tensors' || fileLimit < smallestLimit) return true;
   const tokens = prompt.kind === 'text' ? new TextEncoder().encode(prompt.text).length / 2 : prompt.ids.length;
   return tokens > surelySmall.tokens || modelBytes * tokens > surelySmall.bytesTimesTokens;
 }
 
 /** Why a person should be asked, in a phrase; undefined when there is no need. */
-export function whyLarge({ memoryBytes, fileBytes, timeMs }: Estimate, { freeBytes, diskBytes }: Pick<RunFacts, 'freeBytes' | 'diskBytes'>): string | undefined {
+export function whyLarge({ memoryBytes, fileBytes, timeMs }: Estimate, { freeBytes, diskBytes }: Pick<RunFacts, 'freeBytes' | 'diskBytes'>, fileLimit: number): string | undefined {
   if (memoryBytes > large.freeShare * freeBytes) return `needs about ${bytesText(memoryBytes)} of memory, and ${bytesText(freeBytes)} are free`;
   if (diskBytes !== undefined && fileBytes > large.freeShare * diskBytes) return `makes a file of about ${bytesText(fileBytes)}, and ${bytesText(diskBytes)} are free on its disk`;
-  if (fileBytes > large.fileBytes) return `makes a file of about ${bytesText(fileBytes)}`;
+  if (fileBytes > fileLimit) return `makes a file of about ${bytesText(fileBytes)}`;
   return timeMs !== undefined && timeMs > large.timeMs ? `takes about ${roughTime(timeMs)}` : undefined;
 }
 

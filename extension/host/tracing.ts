@@ -9,7 +9,7 @@ import { withoutRuntime } from '../contract/platform.ts';
 import { askModel, askPrompt } from './asking.ts';
 import type { HostEngine } from './engine.ts';
 import { showFailure } from './failures.ts';
-import { askWhenLarge } from './large-run.ts';
+import { askWhenLarge, largeTraceBytes } from './large-run.ts';
 import { hasTokenizer, mostModelBytes, unusedTraceFile } from './model-files.ts';
 import { progressText, seconds } from './progress-text.ts';
 import { promptTitle, readPrompt } from './prompts.ts';
@@ -102,7 +102,7 @@ export function createTracing(context: vscode.ExtensionContext, engine: HostEngi
 
   /** Weighs the run where it might be large, and asks where it is. */
   const chooseKept = async (model: string, prompt: Prompt): Promise<Kept | undefined> => {
-    if (!mightBeLarge(await mostModelBytes(model), prompt)) return {};
+    if (!mightBeLarge(await mostModelBytes(model), prompt, largeTraceBytes())) return {};
     const out = unusedTraceFile(await traceFolder(context), model, new Date()), { cancel, end } = begin(model);
     let facts: RunFacts;
     try {

@@ -24,6 +24,11 @@ export const settings = {
     label: 'Room for traces, in GB',
     help: 'Most that traces in the workspace\'s own storage take. After a run the oldest are deleted until they fit; never one that is open or pinned. 0: no limit. In a folder of your own nothing is deleted.',
   },
+  'attnscope.largeTrace': {
+    kind: 'float', default: 1, min: 0, max: 100_000, scope: 'window',
+    label: 'Size of a large trace, in GB',
+    help: 'Before a trace that will be larger, AttnScope says what it takes and offers to keep fewer layers or to store float16. It also asks before runs that take long or most of the memory. 0: asks before every run.',
+  },
   'attnscope.storedType': {
     kind: 'choice', default: 'auto', options: ['auto', 'fp32', 'fp16'], scope: 'window',
     label: 'Type of stored queries, keys and values',

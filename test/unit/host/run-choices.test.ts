@@ -27,19 +27,21 @@ describe('layers as they are typed', () => {
 
 describe('a question', () => {
   it('is not even prepared for small models and short prompts', () => {
-    expect(mightBeLarge(10e6, { kind: 'text', text: 'Anna gave the lantern to Boris. '.repeat(100) })).toBe(false);
-    expect(mightBeLarge(700e6, { kind: 'text', text: 'Anna gave the lantern to Boris.' })).toBe(false);
-    expect(mightBeLarge(10e6, { kind: 'ids', ids: new Array<number>(4_000).fill(1) })).toBe(true);
-    expect(mightBeLarge(4e9, { kind: 'text', text: 'x'.repeat(400) })).toBe(true);
-    expect(mightBeLarge(1, { kind: 'tensors', file: 'x' })).toBe(true);
+    expect(mightBeLarge(10e6, { kind: 'text', text: 'Anna gave the lantern to Boris. '.repeat(100) }, 1e9)).toBe(false);
+    expect(mightBeLarge(700e6, { kind: 'text', text: 'Anna gave the lantern to Boris.' }, 1e9)).toBe(false);
+    expect(mightBeLarge(1, { kind: 'text', text: 'x' }, 0)).toBe(true);
+    expect(mightBeLarge(10e6, { kind: 'ids', ids: new Array<number>(4_000).fill(1) }, 1e9)).toBe(true);
+    expect(mightBeLarge(4e9, { kind: 'text', text: 'x'.repeat(400) }, 1e9)).toBe(true);
+    expect(mightBeLarge(1, { kind: 'tensors', file: 'x' }, 1e9)).toBe(true);
   });
   it('is asked for what takes long, fills the memory, or makes a large file, and says which', () => {
     const small = { memoryBytes: 1e9, fileBytes: 1e6, timeMs: 1e3 }, free = { freeBytes: 8e9, diskBytes: 100e9 };
-    expect(whyLarge(small, free)).toBeUndefined();
-    expect(whyLarge({ ...small, timeMs: 95_000 }, free)).toBe('takes about 2 min');
-    expect(whyLarge({ ...small, fileBytes: 1.6e9 }, free)).toBe('makes a file of about 1.6 GB');
-    expect(whyLarge({ ...small, memoryBytes: 6e9 }, free)).toBe('needs about 6.0 GB of memory, and 8.0 GB are free');
-    expect(whyLarge({ ...small, fileBytes: 8e8 }, { ...free, diskBytes: 1e9 })).toBe('makes a file of about 800 MB, and 1.0 GB are free on its disk');
+    expect(whyLarge(small, free, 1e9)).toBeUndefined();
+    expect(whyLarge(small, free, 0)).toBe('makes a file of about 1.0 MB');
+    expect(whyLarge({ ...small, timeMs: 95_000 }, free, 1e9)).toBe('takes about 2 min');
+    expect(whyLarge({ ...small, fileBytes: 1.6e9 }, free, 1e9)).toBe('makes a file of about 1.6 GB');
+    expect(whyLarge({ ...small, memoryBytes: 6e9 }, free, 1e9)).toBe('needs about 6.0 GB of memory, and 8.0 GB are free');
+    expect(whyLarge({ ...small, fileBytes: 8e8 }, { ...free, diskBytes: 1e9 }, 1e9)).toBe('makes a file of about 800 MB, and 1.0 GB are free on its disk');
   });
   it('offers everything, halves where it would be float32, and fewer layers', () => {
     const choices = runChoices(facts(1024), 'auto');
