@@ -54,6 +54,13 @@ describe('a trace', () => {
     const bytes = readFileSync(out('b.attntrace')), header = JSON.parse(bytes.subarray(8, 8 + Number(bytes.readBigUInt64LE())).toString('utf8')) as Record<string, unknown>;
     expect(header['blocks.0.attn.hook_z']).toMatchObject({ dtype: 'F16', shape: [1, 3, 4, 8] });
   });
+  it('is of the layers that were asked for', () => {
+    const { code, out: text } = attnscope('trace', llama, '--ids', '5,6,7', '--layers', '1', '--out', out('layer.attntrace'), '--json');
+    expect(code).toBe(0);
+    expect(JSON.parse(text)).toMatchObject({ sites: [{ name: 'blocks.1.attn' }], kept: { layers: [1], ofSites: 2 } });
+    expect(attnscope('trace', llama, '--ids', '5,6,7', '--layers', '0-1', '--out', out('layer.attntrace')).out).toMatch(/^sites +2$/m);
+    expect(attnscope('trace', llama, '--ids', '5,6,7', '--layers', '0', '--out', out('layer.attntrace')).out).toContain('1 of 2 (layers 0)');
+  });
   it('replaces an older one only when it is whole', () => {
     const file = out('old.attntrace');
     writeFileSync(file, 'old');
@@ -133,6 +140,8 @@ describe('refusals and wrong usage', () => {
     ['two prompts', ['trace', llama, '--ids', '1', '--prompt', 'x', '--out', 'x'], 2, 'Only one of --prompt, --ids can be given.'],
     ['no place for the trace', ['trace', llama, '--ids', '1'], 2, '--out FILE.attntrace is missing.'],
     ['ids that are none', ['trace', llama, '--ids', '1,x', '--out', 'x'], 2, 'found "x"'],
+    ['layers that are none', ['trace', llama, '--ids', '1', '--layers', '3-1', '--out', 'x'], 2, '--layers takes numbers and ranges, as 0-3,10; found "3-1".'],
+    ['a layer that is not there', ['trace', llama, '--ids', '1', '--layers', '0-2', '--out', out('none')], 1, 'The model has no attention in layer 2; its layers are 0-1.'],
     ['a type that is none', ['trace', llama, '--ids', '1', '--dtype', 'fp8', '--out', 'x'], 2, '--dtype must be one of auto, fp16, fp32; found "fp8".'],
     ['a model that is not there', ['trace', out('none.onnx'), '--ids', '1', '--out', out('x')], 1, 'none.onnx'],
     ['text without a tokenizer', ['trace', llama, '--prompt', 'hello', '--out', out('x')], 1, 'There is no tokenizer.json beside'],

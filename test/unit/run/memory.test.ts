@@ -6,6 +6,8 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { generateDecoder } from '../../bench/generate-decoder.ts';
+import { estimate } from '../../../extension/contract/estimate.ts';
+import { weigh } from '../../../extension/engine/run/weigh.ts';
 import type { Order, Report } from '../../bench/worker.ts';
 
 const root = resolve(import.meta.dirname, '../../..'), heads = 8, width = 256, T = 1024;
@@ -39,4 +41,15 @@ it('12 layers peak no higher than 4, beyond weights and taps', async () => {
   // Were every layer's scores and probabilities kept, eight more layers would add 8 · 2 · 32 MB.
   expect(8 * 2 * heads * T * T * 4).toBeGreaterThan(2 * allowed);
   expect(grown / MB).toBeLessThan(allowed / MB);
+});
+
+it('the peak is what was estimated, within the factor of two that an estimate promises', async () => {
+  const { peakBytes } = await captured(12);
+  const facts = await weigh({ model: join(folder, '12/model.onnx'), prompt: { kind: 'ids', ids: Array.from({ length: T }, (_, i) => i % 500) }, out: join(folder, 'weighed.attntrace') });
+  const ratio = estimate(facts, { stored: 'F32' }).memoryBytes / peakBytes;
+  expect(ratio).toBeGreaterThan(0.5);
+  expect(ratio).toBeLessThan(2);
+  // Time comes from what this machine does: there is one, and it is no more than a minute for a model of 30 MB.
+  expect(facts.speed!.productsPerMs).toBeGreaterThan(1e4);
+  expect(estimate(facts, { stored: 'F32' }).timeMs).toBeLessThan(60_000);
 });
