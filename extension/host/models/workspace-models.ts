@@ -1,4 +1,6 @@
 /** The models of the workspace as they are now: found when somebody looks, found again when files come and go. */
+import { stat } from 'node:fs/promises';
+import { extname, sep } from 'node:path';
 import * as vscode from 'vscode';
 import { repeated } from '../debounce.ts';
 import { discover, type Discovery } from './discover.ts';
@@ -31,6 +33,11 @@ export function createWorkspaceModels(log: vscode.LogOutputChannel): WorkspaceMo
     // Nobody looked yet: nothing to bring up to date.
     if (last) look.soon();
   };
+  /** A folder that goes is one event, and none for the files in it; one that comes may be, too. */
+  const below = (uri: vscode.Uri): boolean => last !== undefined && [...last.groups.flatMap(group => [group.folder, ...group.models.map(model => model.path)]), ...last.traces].some(path => path === uri.fsPath || path.startsWith(uri.fsPath + sep));
+  const everything = vscode.workspace.createFileSystemWatcher('**', false, true, false);
+  everything.onDidDelete(uri => { if (below(uri)) touched(); });
+  everything.onDidCreate(async uri => { if (last && extname(uri.fsPath) === '' && (await stat(uri.fsPath).catch(() => undefined))?.isDirectory()) touched(); });
   const watchers = ['**/*.{onnx,attntrace,safetensors}', '**/{config,genai_config}.json'].map(pattern => vscode.workspace.createFileSystemWatcher(pattern));
   const subscriptions = watchers.flatMap(watcher => [watcher.onDidCreate(touched), watcher.onDidChange(touched), watcher.onDidDelete(touched)]);
   const folders = vscode.workspace.onDidChangeWorkspaceFolders(touched);
@@ -40,6 +47,6 @@ export function createWorkspaceModels(log: vscode.LogOutputChannel): WorkspaceMo
     get last() { return last; },
     refresh,
     onDidChange: changed.event,
-    dispose: () => { for (const one of [look, folders, ...subscriptions, ...watchers, changed]) one.dispose(); },
+    dispose: () => { for (const one of [look, folders, ...subscriptions, ...watchers, everything, changed]) one.dispose(); },
   };
 }
