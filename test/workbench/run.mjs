@@ -14,7 +14,6 @@ import { packageCases } from './package.mjs';
 import { packSuite } from './suite-extension.mjs';
 import { compareCases, twoTraces } from './walk/compare.mjs';
 import { sourceCases, sourceWorkspace } from './walk/source.mjs';
-import { viewsCases } from './walk/views.mjs';
 import { walkCases } from './walk/walk.mjs';
 
 const suiteTimeoutMs = 300_000;
@@ -25,7 +24,6 @@ const otherNode = { ATTNSCOPE_OTHER_NODE: process.execPath, ATTNSCOPE_OTHER_NODE
 const walks = {
   compare: { prepare: twoTraces, cases: compareCases },
   source: { prepare: sourceWorkspace, cases: sourceCases },
-  views: { prepare: () => undefined, cases: viewsCases },
 };
 
 /** Outcomes of all workbench suites; `env` goes to code-server and so to the engine. `only` picks among package, api, restricted, walk, and the names of `walks`. */
