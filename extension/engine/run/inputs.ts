@@ -25,7 +25,7 @@ export interface Inputs {
   readonly sides: readonly TokenSide[];
 }
 
-const idNames = ['input_ids', 'input', 'tokens', 'token_ids', 'ids'];
+const idNames = ['input_ids', 'input', 'tokens', 'token_ids', 'ids', 'idx'];
 const decoderIdNames = ['decoder_input_ids'];
 
 /** The inputs that must be fed: an initializer of the same name is a default. */

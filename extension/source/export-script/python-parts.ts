@@ -35,18 +35,18 @@ def folder_of(path):
 
 /** Imports the source with its package, and builds classes from values. */
 export const building = String.raw`
-TAKEN = set()
+BUILT = {}
 
 
 def build(what, values, **given):
     """what(**given and those of the values that it takes); asks for what nobody gave."""
     takes = {name: p for name, p in inspect.signature(what).parameters.items() if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)}
-    TAKEN.update(takes)
     arguments = {name: value for name, value in values.items() if name in takes} | given
     missing = [name for name, p in takes.items() if p.default is p.empty and name not in arguments]
     if missing:
         stop(f"{what.__name__} needs {', '.join(missing)}, and {SOURCE} gives no default. "
              f"Give --set {missing[0]}=VALUE (or --config FILE.json); what is no number or text, write into make_model() of this script.")
+    BUILT.update({name: arguments.get(name, p.default) for name, p in takes.items()})
     return what(**arguments)
 
 
@@ -56,7 +56,7 @@ def fields_of(config):
 
 def refuse_unknown(options, also=()):
     """A mistyped --set must not be passed over."""
-    known = TAKEN.union(also)
+    known = {*BUILT, *also}
     unknown = [name for name, _ in options.set if name not in known]
     if unknown:
         stop(f"Nothing takes {unknown[0]} (--set). {SOURCE} has: {', '.join(sorted(known)) or 'no settings'}.")
@@ -152,6 +152,12 @@ def settle(model, settings, given):
     return inputs
 
 
+def graph_names(inputs):
+    """Names of the graph's inputs: forward's own, but token ids are called input_ids, which is what tools know them by."""
+    ids = [name for name, (kind, _, _) in inputs.items() if kind == "ids"]
+    return {name: "input_ids" if [name] == ids and "input_ids" not in inputs else name for name in inputs}
+
+
 def example(inputs, batch, length):
     """Random values for every input. Named axes besides the batch get this length; every further name one more, so that none are equal by chance."""
     lengths, made = {"batch": batch}, {}
@@ -200,7 +206,8 @@ def name_outputs(output, vocabulary):
 def export(model, inputs, made, names, results, options):
     """Writes options.out. The dynamo exporter records for every node which line of Python it comes from; TorchScript is older and takes some models that dynamo does not."""
     dynamic = {name: {at: axis for at, axis in enumerate(axes) if isinstance(axis, str)} for name, (_, axes, _) in inputs.items()}
-    common = dict(input_names=list(inputs), output_names=names, opset_version=options.opset)
+    called = graph_names(inputs)
+    common = dict(input_names=list(called.values()), output_names=names, opset_version=options.opset)
     if options.exporter != "torchscript":
         # One file holds at most 2 GB: the weights of larger models go into a file of their own beside it.
         large = sum(p.numel() * p.element_size() for p in model.parameters()) > 1_800_000_000
@@ -212,7 +219,7 @@ def export(model, inputs, made, names, results, options):
                 raise
             print(f"The dynamo exporter failed ({type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else 'no message'}); TorchScript is tried instead. --exporter dynamo shows all of the failure.")
     lengths = {size: axis for name, axes in dynamic.items() for at, axis in axes.items() for size in [made[name].shape[at]]}
-    dynamic |= {name: {at: lengths[size] for at, size in enumerate(value.shape) if size in lengths} for name, value in zip(names, results)}
+    dynamic = {called[name]: axes for name, axes in dynamic.items()} | {name: {at: lengths[size] for at, size in enumerate(value.shape) if size in lengths} for name, value in zip(names, results)}
     # Folding would store a matrix that reads tokens and predicts them twice.
     torch.onnx.export(model, tuple(made.values()), str(options.out), dynamo=False, dynamic_axes=dynamic, do_constant_folding=False, **common)
     return "TorchScript"
@@ -223,7 +230,8 @@ def check(model, inputs, options):
     """Runs the file in onnxruntime at two sizes that it was not exported with, and compares with PyTorch. Sums in float32 may be taken in another order: 1e-4 of the largest value is allowed."""
     session = onnxruntime.InferenceSession(str(options.out), providers=["CPUExecutionProvider"])
     read = {value.name for value in session.get_inputs()}
-    for name in inputs.keys() - read:
+    called = graph_names(inputs)
+    for name in set(called.values()) - read:
         print(f"The graph does not read {name}: it changes nothing, or was held constant.")
     names = [value.name for value in session.get_outputs()]
     for batch, length in ((1, 5), (3, 11)):
@@ -231,7 +239,7 @@ def check(model, inputs, options):
         sizes = ", ".join(f"{name} {list(value.shape)}" for name, value in made.items())
         expected = model(*made.values())
         try:
-            found = session.run(None, {name: value.numpy() for name, value in made.items() if name in read})
+            found = session.run(None, {called[name]: value.numpy() for name, value in made.items() if called[name] in read})
         except Exception as error:
             stop(f"onnxruntime cannot run {options.out} on {sizes}: {' '.join(str(error).split())[:300]} An axis was fixed by the exporter: try --exporter torchscript.")
         for name, ours, theirs in zip(names, found, expected):

@@ -32,7 +32,7 @@ def make_model(options):
 ${construction(facts)}
     if options.weights:
         load(model, tensors)
-    return model, {**values, **fields_of(${config ? 'config' : 'getattr(model, "config", None)'})}`,
+    return model, {**values, **BUILT, **fields_of(${config ? 'config' : 'getattr(model, "config", None)'})}`,
     };
   },
 };
