@@ -126,7 +126,7 @@ export interface AnalysisApi {
   thumbnails(request: { readonly trace: string; readonly site: string }): Thumbnails;
   rows(request: HeadRef): HeadRows;
   /** Compares two open traces, A and B. Reports `Progress`. */
-  diff(request: { readonly a: string; readonly b: string; /** Not only a sample of long ones. */ readonly allRows?: boolean }): TraceDiff;
+  diff(request: { readonly a: string; readonly b: string; /** Not only a sample of long ones. */ readonly allRows?: boolean; /** 0 … 1, as `TraceDiff.tolerance`. */ readonly tolerance?: number }): TraceDiff;
   /** NaN where neither trace's query sees the key; a key that one of them hides counts as 0 there. */
   differenceTile(request: DifferenceTileRequest): Tile;
   /** Writes what `attnscope map` writes. */
@@ -162,8 +162,8 @@ export type PanelApi = PanelAnalysis & PanelHost;
 export interface CompareHost {
   /** First call of the panel: the two traces. */
   state(request: Record<string, never>): ComparePanelState;
-  /** The comparison of the two; made once. Reports `Progress`. */
-  compared(request: Record<string, never>): TraceDiff;
+  /** The comparison of the two with this tolerance; made once. Reports `Progress`. */
+  compared(request: { readonly tolerance: number }): TraceDiff;
   /** Shows a head in the editor of one of the two traces. */
   openHead(request: { readonly side: 'a' | 'b'; readonly site: string; readonly head: number; readonly batch: number }): void;
   restartEngine(request: Record<string, never>): void;

@@ -27,7 +27,7 @@ export interface HeadDiff {
   /** Rows whose visible keys are not the same in both; rows left out because scores are not finite. */
   readonly maskRows: number;
   readonly notFinite: number;
-  /** More than rounding: `maxAbs` or `outputError` is over the site's floor. */
+  /** More than rounding, and more than is allowed: `maxAbs` or `outputError` is over the site's floor and over `tolerance`. */
   readonly above: boolean;
 }
 
@@ -75,13 +75,15 @@ export interface TraceDiff {
   /** Of the models: the same bytes; the same graph with other weights; another graph. */
   readonly models: 'same' | 'same-graph' | 'different';
   readonly sameInput: boolean;
+  /** Changes of a probability, and relative changes of an output, that count as none although rounding does not explain them; 0 when nothing was said. */
+  readonly tolerance: number;
   /** Every number of every head is exactly 0 and the stored next tokens are the same. */
   readonly identical: boolean;
   /** Where it starts to go wrong, in words. */
   readonly sentence: string;
   /** What a reader should know of how it was compared: other prompts, sampled rows, sites left out. */
   readonly notes: readonly string[];
-  /** The head of the first site in graph order that differs by more than rounding, the one that differs most there. */
+  /** Of the first site in graph order with a head that is `above`, the one that differs most. */
   readonly first: HeadPlace | null;
   /** Heads by Jensen-Shannon divergence, largest first; those without any difference are left out. */
   readonly worst: readonly HeadPlace[];

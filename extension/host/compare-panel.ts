@@ -18,7 +18,7 @@ export interface ComparePanels extends vscode.WebviewPanelSerializer {
   /** Analysis is gone for this reason; undefined: there is a new one. */
   engineLost(reason: string | undefined): void;
 }
-interface Panel { readonly view: vscode.WebviewPanel; readonly events: Client<CompareEvents>; readonly files: readonly [string, string]; lost: string | undefined; diff: TraceDiff | undefined }
+interface Panel { readonly view: vscode.WebviewPanel; readonly events: Client<CompareEvents>; readonly files: readonly [string, string]; lost: string | undefined; /** By tolerance. */ readonly diffs: Map<number, TraceDiff> }
 interface Around { readonly context: vscode.ExtensionContext; readonly analysis: () => Promise<Client<AnalysisApi>>; readonly restart: () => Promise<void>; readonly openTraces: OpenTraces; readonly editor: TraceEditor }
 
 export function createComparePanels({ context, analysis, restart, openTraces, editor }: Around): ComparePanels {
@@ -28,7 +28,7 @@ export function createComparePanels({ context, analysis, restart, openTraces, ed
     const { webview } = view, leases = [openTraces.lease(a), openTraces.lease(b)], { port, close } = webviewPort(webview);
     webview.options = { enableScripts: true, localResourceRoots: [dist] };
     view.iconPath = new vscode.ThemeIcon('diff');
-    const mine: Panel = { view, events: connect<CompareEvents>(port), files: [a, b], lost: undefined, diff: undefined };
+    const mine: Panel = { view, events: connect<CompareEvents>(port), files: [a, b], lost: undefined, diffs: new Map() };
     panels.add(mine);
     const living = async (): Promise<Client<AnalysisApi>> => {
       if (mine.lost !== undefined) throw new PeerGone(mine.lost);
@@ -43,9 +43,10 @@ export function createComparePanels({ context, analysis, restart, openTraces, ed
       tile: async (request, { signal }) => (await living()).tile(request, { signal }),
       differenceTile: async (request, { signal }) => (await living()).differenceTile(request, { signal }),
       state,
-      compared: async (_, { signal, progress }: CallContext) => {
-        const open = await state();
-        return mine.diff ??= await (await living()).diff({ a: open.a.trace, b: open.b.trace }, { signal, onProgress: progress });
+      compared: async ({ tolerance }, { signal, progress }: CallContext) => {
+        const open = await state(), diff = mine.diffs.get(tolerance) ?? await (await living()).diff({ a: open.a.trace, b: open.b.trace, tolerance }, { signal, onProgress: progress });
+        mine.diffs.set(tolerance, diff);
+        return diff;
       },
       openHead: ({ side, ...place }) => editor.reveal(side === 'a' ? a : b, place),
       restartEngine: () => restart(),

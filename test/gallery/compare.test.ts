@@ -35,7 +35,7 @@ async function shown(theme: Theme, files: readonly [string, string], work: () =>
   const [a, b] = files.map(file => traces.open(file)), side = (trace: string, request: Parameters<CompareApi['differenceTile']>[0] | Parameters<CompareApi['tile']>[0]) => ({ view: traces.view(trace, request.site), prepared: traces.prepared({ ...request, trace }) });
   calls = [];
   answers = {
-    state: () => ({ a, b }), compared: () => diffTraces(traces.trace(a.trace), traces.trace(b.trace)),
+    state: () => ({ a, b }), compared: ({ tolerance }) => diffTraces(traces.trace(a.trace), traces.trace(b.trace), { tolerance }),
     tile: request => computeTile({ ...request, ...side(request.trace, request) }), differenceTile: request => differenceTile({ ...request, a: side(request.a, request), b: side(request.b, request) }),
     openHead: request => { calls.push(JSON.stringify(request)); }, restartEngine: () => undefined,
   };
@@ -113,6 +113,15 @@ describe('what a person does', () => {
     const [, layer, head] = /L(\d)H(\d)/.exec(second)!;
     await expect.poll(() => calls, patient).toContain(JSON.stringify({ side: 'b', site: `blocks.${layer}.attn`, batch: 0, head: Number(head) }));
     expect(JSON.parse(await page.evaluate('sessionStorage.getItem("kept")'))).toMatchObject({ a: whole, b: altered, metric: 'outputError', site: `blocks.${layer}.attn`, head: Number(head) });
+  }));
+  it('allows more than rounding: heads that change less lose their color', () => shown('dark', [whole, altered], async () => {
+    await at('compare-head', '[data-ready="true"]').waitFor();
+    const before = await at('compare-cell', '[data-above="true"]').count();
+    await at('compare-tolerance').click();
+    await at('compare-tolerance').locator('vscode-option', { hasText: '0.3' }).click();
+    await expect.poll(() => at('compare-cell', '[data-above="true"]').count(), patient).toBeLessThan(before);
+    expect(await at('compare-sentence').innerText()).toContain('where 0.3 is allowed');
+    expect(await at('compare-legend').innerText()).toContain('within 0.3');
   }));
   it('with the keyboard: from cell to cell of the grid and of a map, read aloud', () => shown('light', [whole, altered], async () => {
     await at('compare-head', '[data-ready="true"]').waitFor();

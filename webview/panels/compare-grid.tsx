@@ -27,7 +27,7 @@ export function CompareGrid({ store, diff }: Props) {
           </div>
         ))}
       </div>
-      <Legend title={kind.title} help={kind.help} most={most} first={diff.first?.label} />
+      <Legend title={kind.title} help={kind.help} most={most} first={diff.first?.label} even={diff.tolerance ? `within ${diff.tolerance}` : 'equal up to rounding'} />
     </div>
   );
 }
@@ -37,7 +37,7 @@ interface CellProps extends Props { readonly site: SiteDiff; readonly head: Head
 function Cell({ store, diff, site, head, row, column, most }: CellProps) {
   const arrangement = store.arrangement.value, kind = metricOf(arrangement.metric), value = kind.value(head), label = `${site.label}H${head.head}`, at = heat(value ?? 0, most);
   const first = diff.first?.site === site.name && diff.first.head === head.head && diff.first.batch === head.batch, chosen = arrangement.site === site.name && arrangement.head === head.head;
-  const told = `${label}: ${kind.title} ${value === undefined ? 'unknown' : shortNumber(value)}${head.above ? '' : head.maxAbs === 0 && head.js === 0 && !head.outputError ? ', exactly equal' : ', explained by rounding'}${first ? ', the first that differs' : ''}`;
+  const told = `${label}: ${kind.title} ${value === undefined ? 'unknown' : shortNumber(value)}${head.above ? '' : head.maxAbs === 0 && head.js === 0 && !head.outputError ? ', exactly equal' : diff.tolerance ? `, within ${diff.tolerance}` : ', explained by rounding'}${first ? ', the first that differs' : ''}`;
   return (
     <button type="button" class={`compare-cell${head.above ? '' : ' even'}${first ? ' first' : ''}`} data-testid="compare-cell" data-label={label} data-row={row} data-column={column} data-value={value} data-above={head.above ? 'true' : 'false'} data-first={first ? 'true' : undefined}
       aria-pressed={chosen} aria-label={told} title={told} tabIndex={chosen ? 0 : -1} style={head.above ? { background: viridisCss(at), color: inkOn(at) } : undefined} onClick={() => store.arrange({ site: site.name, head: head.head, batch: head.batch })}>
@@ -52,12 +52,12 @@ function inkOn(t: number): string {
   return r * 0.299 + g * 0.587 + b * 0.114 > 130 ? '#000' : '#fff';
 }
 
-function Legend({ title, help, most, first }: { readonly title: string; readonly help: string; readonly most: number; readonly first: string | undefined }) {
+function Legend({ title, help, most, first, even }: { readonly even: string; readonly title: string; readonly help: string; readonly most: number; readonly first: string | undefined }) {
   return (
     <div class="legend" data-testid="compare-legend">
       <span class="name" title={help}>{title}{most > 0 ? ', log scale' : ''}</span>
       {most > 0 && <span class="scale"><span class="steps">{Array.from({ length: 64 }, (_, i) => <i key={i} style={{ background: viridisCss(i / 63) }} />)}</span>{heatTicks(most).map(tick => <span key={tick.at} class="tick" style={{ left: `${tick.at * 100}%` }}>{tick.text}</span>)}</span>}
-      <span class="key"><i class="swatch even" /> equal up to rounding</span>
+      <span class="key"><i class="swatch even" /> {even}</span>
       {first && <span class="key"><i class="swatch first" /> first that differs</span>}
     </div>
   );

@@ -13,6 +13,8 @@ export interface CompareArrangement {
   readonly a?: string;
   readonly b?: string;
   readonly metric: MetricId;
+  /** Changes of a probability up to this count as none. */
+  readonly tolerance: number;
   readonly scale: ScaleKind;
   readonly site?: string;
   readonly head: number;
@@ -47,8 +49,9 @@ export class CompareStore {
       this.state.value = state;
       this.failure.value = undefined;
       this.arrange({ a: state.a.file, b: state.b.file });
-      if (!this.diff.value) {
-        this.diff.value = await this.host.compared({}, { signal: running.signal, onProgress: value => { this.progress.value = value as Progress; } });
+      const { tolerance } = this.arrangement.value;
+      if (this.diff.value?.tolerance !== tolerance) {
+        this.diff.value = await this.host.compared({ tolerance }, { signal: running.signal, onProgress: value => { this.progress.value = value as Progress; } });
         this.#choose();
       }
     } catch (error) { if (this.#running === running) this.fail(error); } finally { if (this.#running === running) this.progress.value = undefined; }
@@ -57,6 +60,12 @@ export class CompareStore {
   cancel(): void {
     this.cancelled.value = true;
     this.#running?.abort();
+  }
+
+  /** Compares again, with another tolerance; what is shown stays until then. */
+  tolerate(tolerance: number): void {
+    this.arrange({ tolerance });
+    void this.pull();
   }
 
   fail(error: unknown): void {
@@ -84,6 +93,6 @@ export function restoreComparison(kept: unknown): CompareArrangement {
   const from: { readonly [K in keyof CompareArrangement]?: unknown } = typeof kept === 'object' && kept !== null ? kept : {}, count = (value: unknown): number => (Number.isInteger(value) && (value as number) >= 0 ? value as number : 0);
   return {
     ...(typeof from.a === 'string' ? { a: from.a } : {}), ...(typeof from.b === 'string' ? { b: from.b } : {}), ...(typeof from.site === 'string' ? { site: from.site } : {}),
-    metric: compareMetrics.find(metric => metric.id === from.metric)?.id ?? 'js', scale: (['linear', 'gamma', 'log'] as const).find(kind => kind === from.scale) ?? 'linear', head: count(from.head), batch: count(from.batch),
+    metric: compareMetrics.find(metric => metric.id === from.metric)?.id ?? 'js', scale: (['linear', 'gamma', 'log'] as const).find(kind => kind === from.scale) ?? 'linear', head: count(from.head), batch: count(from.batch), tolerance: typeof from.tolerance === 'number' && from.tolerance >= 0 && from.tolerance <= 1 ? from.tolerance : 0,
   };
 }

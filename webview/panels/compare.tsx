@@ -32,10 +32,13 @@ export function CompareApp({ store }: { readonly store: CompareStore }) {
   );
 }
 
+/** A change of a probability, and the relative change of an output. */
+const tolerances: readonly { readonly value: string; readonly text: string }[] = [{ value: '0', text: 'rounding' }, ...['0.001', '0.01', '0.05', '0.1', '0.3'].map(value => ({ value, text: value }))];
+
 interface Props { readonly store: CompareStore; readonly state: ComparePanelState; readonly diff: TraceDiff }
 
 function Comparison({ store, state, diff }: Props) {
-  const { metric, batch, site, head } = store.arrangement.value, samples = Math.max(1, ...diff.sites.flatMap(one => one.heads.map(each => each.batch + 1))), next = diff.next.find(one => one.batch === batch);
+  const { metric, tolerance, batch, site, head } = store.arrangement.value, samples = Math.max(1, ...diff.sites.flatMap(one => one.heads.map(each => each.batch + 1))), next = diff.next.find(one => one.batch === batch);
   const options = compareMetrics.map(({ id, title }) => ({ value: id, text: title })), chosen = site === undefined ? undefined : headAt(diff, { site, head, batch });
   return (
     <div class="panel compare">
@@ -44,7 +47,7 @@ function Comparison({ store, state, diff }: Props) {
           <h1>{diff.models === 'same-graph' ? 'One graph, other weights' : diff.models === 'same' ? 'One model, two traces' : 'Two models'}</h1>
           <Side which="A" state={state.a} />
           <Side which="B" state={state.b} />
-          <p class="sentence" data-testid="compare-sentence" data-level={diff.first ? 'differs' : diff.identical ? 'same' : 'rounding'}>{diff.sentence}</p>
+          <p class="sentence" data-testid="compare-sentence" data-level={diff.first ? 'differs' : diff.identical ? 'same' : 'within'}>{diff.sentence}</p>
           {diff.notes.map(note => <p key={note} class="quiet" data-testid="compare-note">{note}</p>)}
         </div>
         {next && <NextTokens next={next} />}
@@ -53,6 +56,8 @@ function Comparison({ store, state, diff }: Props) {
         <div class="toolbar">
           <h2>Heads</h2>
           <Choice label="Color by" testid="compare-metric" value={metric} options={options} onChoose={value => store.arrange({ metric: value })} />
+          <Choice label="Differs over" testid="compare-tolerance" value={String(tolerance)} options={tolerances} onChoose={value => store.tolerate(Number(value))} />
+          {store.progress.value && <span class="quiet" role="status">comparing …</span>}
           {samples > 1 && <Choice label="Sample" testid="sample" value={String(batch)} options={Array.from({ length: samples }, (_, i) => ({ value: String(i), text: `${i}` }))} onChoose={value => store.arrange({ batch: Number(value) })} />}
         </div>
         <div class="compare-heads">

@@ -1,30 +1,49 @@
-/** The sentence that says where two traces start to differ. */
-import type { HeadDiff, SiteDiff, TraceDiff } from '../../contract/diff.ts';
+/** The sentence that says where two traces start to differ, and what comes of it. */
+import type { HeadDiff, HeadPlace, SiteDiff, TraceDiff } from '../../contract/diff.ts';
 import type { TraceInput } from '../../contract/trace.ts';
 
+type Found = Pick<TraceDiff, 'sites' | 'first' | 'worst' | 'identical' | 'sameInput' | 'tolerance' | 'next'>;
+
 /** `input`: of A, to name tokens. */
-export function diffSentence({ sites, first, worst, identical, sameInput }: Pick<TraceDiff, 'sites' | 'first' | 'worst' | 'identical' | 'sameInput'>, input: TraceInput): string {
-  const heads = sites.reduce((sum, site) => sum + site.heads.length, 0);
+export function diffSentence(found: Found, input: TraceInput): string {
+  const { sites, first, worst, identical, sameInput, tolerance } = found, heads = sites.reduce((sum, site) => sum + site.heads.length, 0), start = first ? sites.findIndex(site => site.name === first.site) : -1;
   if (identical) return `The two traces are the same: every difference at all ${heads} heads is exactly 0.`;
-  const start = first ? sites.findIndex(site => site.name === first.site) : -1;
   if (!first || start < 0) {
-    if (!worst.length) return `No head differs: every difference at all ${heads} heads is exactly 0.`;
+    if (!worst.length) return `No head differs: every difference at all ${heads} heads is exactly 0.${nextToken(found, 0)}`;
     const most = sites.flatMap(site => site.heads.map(head => ({ site, head }))).reduce((a, b) => (b.head.maxAbs > a.head.maxAbs ? b : a));
-    return `No head differs by more than rounding: the largest change of a probability is ${short(most.head.maxAbs)} at ${most.site.label}H${most.head.head}, where rounding explains ${short(most.site.floor.probability)}.`;
+    return `No head differs by more than ${tolerance ? short(tolerance) : 'rounding'}: the largest change of a probability is ${short(most.head.maxAbs)} at ${most.site.label}H${most.head.head}, where rounding explains ${short(most.site.floor.probability)}.${nextToken(found, 0)}`;
   }
-  const site = sites[start], head = headOf(site, first), others = site.heads.filter(one => one.above).length - 1, before = sites.slice(0, start).flatMap(one => one.heads);
-  const agree = !before.length ? '' : ` ${before.length === 1 ? 'The head before it agrees' : `All ${before.length} heads before it agree`}${before.every(isZero) ? ' exactly' : ', up to rounding'}.`;
-  const beside = site.heads.length === 1 ? '' : others ? `, most of all at ${first.label} (${others + 1} of its ${site.heads.length} heads differ)` : `, at ${first.label} alone`;
-  const largest = worst[0], there = largest && (largest.site !== first.site || largest.head !== first.head || largest.batch !== first.batch) ? sites.find(one => one.name === largest.site) : undefined;
-  const grows = there && there !== site ? ` The largest difference is at ${largest.label}: Jensen-Shannon ${short(headOf(there, largest).js)} nats in the mean.` : '';
-  return `${sameInput ? 'It starts' : 'Where the prompts allow a comparison, it starts'} at ${site.label}${beside}: ${what(site, head, input)}.${agree}${grows}`;
+  const site = sites[start], others = site.heads.filter(one => one.above).length - 1, beside = site.heads.length === 1 ? '' : others ? `, most of all at ${first.label} (${others + 1} of its ${site.heads.length} heads differ)` : `, at ${first.label} alone`;
+  return `${sameInput ? 'It starts' : 'Where the prompts allow a comparison, it starts'} at ${site.label}${beside}: ${what(site, headOf(site, first), input, tolerance)}.${before(sites.slice(0, start), tolerance)}${largest(sites, worst[0], first)}${nextToken(found, first.batch)}`;
 }
 
-function what(site: SiteDiff, head: HeadDiff, input: TraceInput): string {
-  const { floor } = site, output = head.outputError !== null && floor.output !== null && head.outputError > floor.output ? head.outputError : undefined;
-  if (head.maxAbs <= site.floor.probability) return `its probabilities agree, but its output Σ p·v changes by ${percent(output ?? 0)}, where rounding explains ${percent(floor.output ?? 0)}, so v differs`;
+function what({ floor, queries, keys }: SiteDiff, head: HeadDiff, input: TraceInput, tolerance: number): string {
+  const output = head.outputError !== null && floor.output !== null && head.outputError > Math.max(floor.output, tolerance) ? head.outputError : undefined;
+  const allowed = (rounding: number, write: (value: number) => string): string => (tolerance > rounding ? `where ${write(tolerance)} is allowed` : `where rounding explains ${write(rounding)}`);
+  if (head.maxAbs <= Math.max(floor.probability, tolerance)) {
+    const agree = head.maxAbs <= floor.probability, by = `its output Σ p·v changes by ${percent(output ?? 0)}, ${allowed(floor.output ?? 0, percent)}`;
+    return agree ? `its probabilities agree, but ${by}, so v differs` : by;
+  }
   const token = (i: number): string => { const name = input.tokens[head.batch]?.[i]; return name === undefined ? '' : ` ${JSON.stringify(name)}`; };
-  return `a probability changes by up to ${short(head.maxAbs)} (query ${head.query}${token(head.query)}, key ${head.key}${site.keys[0] === site.queries[0] ? token(head.key) : ''}), where rounding explains ${short(site.floor.probability)}${output === undefined ? '' : `; its output changes by ${percent(output)}`}`;
+  return `a probability changes by up to ${short(head.maxAbs)} (query ${head.query}${token(head.query)}, key ${head.key}${keys[0] === queries[0] ? token(head.key) : ''}), ${allowed(floor.probability, short)}${output === undefined ? '' : `; its output changes by ${percent(output)}`}`;
+}
+
+function before(sites: readonly SiteDiff[], tolerance: number): string {
+  const heads = sites.flatMap(site => site.heads);
+  if (!heads.length) return '';
+  return ` ${heads.length === 1 ? 'The head before it agrees' : `All ${heads.length} heads before it agree`}${heads.every(isZero) ? ' exactly' : tolerance ? `, up to ${short(tolerance)}` : ', up to rounding'}.`;
+}
+
+/** Where the difference is largest, when that is at another site. */
+function largest(sites: readonly SiteDiff[], worst: HeadPlace | undefined, first: HeadPlace): string {
+  const site = worst && worst.site !== first.site ? sites.find(one => one.name === worst.site) : undefined;
+  return site ? ` The largest difference is at ${worst!.label}: Jensen-Shannon ${short(headOf(site, worst!).js)} nats in the mean.` : '';
+}
+
+function nextToken({ next }: Found, batch: number): string {
+  const tokens = next.find(one => one.batch === batch)?.tokens, top = (side: 'a' | 'b') => tokens?.filter(one => one[side] !== null).reduce<(typeof tokens)[number] | undefined>((most, one) => (most && most[side]! >= one[side]! ? most : one), undefined), a = top('a'), b = top('b');
+  if (!a || !b) return '';
+  return a.id === b.id ? ` The most likely next token stays ${JSON.stringify(a.token)} (${percent(a.a!)} → ${percent(b.b!)}).` : ` The most likely next token was ${JSON.stringify(a.token)} (${percent(a.a!)}) and becomes ${JSON.stringify(b.token)} (${percent(b.b!)}).`;
 }
 
 function headOf(site: SiteDiff, at: { readonly batch: number; readonly head: number }): HeadDiff { return site.heads.find(one => one.batch === at.batch && one.head === at.head)!; }

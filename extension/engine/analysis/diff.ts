@@ -17,10 +17,10 @@ import { realRows } from './real-rows.ts';
 /** Rows a head that are compared unless all are asked for: more than that shows nothing new, and a head of 32k tokens has half a billion cells. */
 const mostRows = 512;
 
-export interface DiffOptions { readonly allRows?: boolean; readonly progress?: (progress: Progress) => void; readonly signal?: AbortSignal }
+export interface DiffOptions { readonly allRows?: boolean; /** As `TraceDiff.tolerance`. */ readonly tolerance?: number; readonly progress?: (progress: Progress) => void; readonly signal?: AbortSignal }
 
 /** Errors: UserError where the two have no site in common that can be compared; Cancelled. */
-export async function diffTraces(a: TraceFile, b: TraceFile, { allRows = false, progress, signal }: DiffOptions = {}): Promise<TraceDiff> {
+export async function diffTraces(a: TraceFile, b: TraceFile, { allRows = false, tolerance = 0, progress, signal }: DiffOptions = {}): Promise<TraceDiff> {
   const between = (): Promise<void> => pause(signal), { matched, skipped } = match(a, b), aligned = alignment(a.manifest.input, b.manifest.input), sites: SiteDiff[] = [];
   if (!matched.length) throw new UserError(`${a.file} and ${b.file} have no attention site in common${skipped.length ? ` (${skipped[0].site}: ${skipped[0].reason.replace(/\.$/, '')})` : ''}.`, 'Compare two traces of one model, or of two versions of it.');
   const seqToSeq = a.manifest.sites.some(site => site.stack === 'decoder');
@@ -38,21 +38,21 @@ export async function diffTraces(a: TraceFile, b: TraceFile, { allRows = false, 
       if (!sample) noise.push([await roundingNoise(viewA, 0, rows, between), await roundingNoise(viewB, 0, rows, between)]);
       heads.push(...(await diffSample(viewA, viewB, sample, rows, between)).map(head => ({ ...head, above: false })));
     }
-    sites.push(judged(viewA, viewB, heads, noise[0], parity));
+    sites.push(judged(viewA, viewB, heads, noise[0], parity, tolerance));
   }
   progress?.({ phase: 'statistics', done: matched.length, total: matched.length });
   const next = nextTokenDiff(a.manifest, b.manifest), several = Math.max(a.manifest.input.ids.length, b.manifest.input.ids.length) > 1;
   const byName = new Map(matched.map(([view]) => [view.name, view.site])), place = (site: string, head: { readonly batch: number; readonly head: number }): HeadPlace => ({ site, batch: head.batch, head: head.head, label: `${headLabel(byName.get(site)!, head.head)}${several ? ` [${head.batch}]` : ''}` });
   const all = sites.flatMap(site => site.heads.map(head => ({ site, head }))), start = sites.find(site => site.heads.some(head => head.above));
   const worst = all.filter(({ head }) => head.js > 0 || head.maxAbs > 0 || (head.outputError ?? 1) > 0).sort((x, y) => y.head.js - x.head.js || y.head.maxAbs - x.head.maxAbs).map(({ site, head }) => place(site.name, head));
-  const first = start && place(start.name, start.heads.filter(head => head.above).reduce((most, head) => (excess(start, head) > excess(start, most) ? head : most)));
+  const first = start && place(start.name, start.heads.filter(head => head.above).reduce((most, head) => (excess(start, head, tolerance) > excess(start, most, tolerance) ? head : most)));
   const notes = [
     ...aligned.notes, ...(sampled ? [`Of ${sampled} rows ${mostRows} are compared, evenly spread, the first and the last among them.`] : []),
     ...(skipped.length ? [`${skipped.length} ${skipped.length === 1 ? 'site is' : 'sites are'} left out: ${skipped.slice(0, 3).map(one => `${one.site} (${one.reason.replace(/\.$/, '')})`).join(', ')}${skipped.length > 3 ? ', …' : ''}.`] : []),
     ...(failed ? [`${failed} ${failed === 1 ? 'site' : 'sites'} failed the parity check when traced; what is below the error found there does not count as a difference.`] : []),
   ];
   const found = {
-    formatVersion: 1 as const, a: sideOf(a), b: sideOf(b), models: sameModels(a.manifest, b.manifest), sameInput: aligned.same,
+    formatVersion: 1 as const, a: sideOf(a), b: sideOf(b), models: sameModels(a.manifest, b.manifest), sameInput: aligned.same, tolerance,
     identical: aligned.same && !worst.length && !skipped.length && next.every(one => one.tokens.every(token => token.a === token.b)), notes, first: first ?? null, worst, sites, skipped, next,
   };
   return { ...found, sentence: diffSentence(found, a.manifest.input) };
@@ -76,22 +76,24 @@ function match(a: TraceFile, b: TraceFile): { readonly matched: readonly (readon
 }
 
 /** Floor and verdict of every head. A site that failed its parity check is not believed below the error found there. */
-function judged(a: SiteView, b: SiteView, heads: readonly SiteDiff['heads'][number][], [noiseA, noiseB]: readonly [Noise, Noise], parity: readonly (Parity | undefined)[]): SiteDiff {
+function judged(a: SiteView, b: SiteView, heads: readonly SiteDiff['heads'][number][], [noiseA, noiseB]: readonly [Noise, Noise], parity: readonly (Parity | undefined)[], tolerance: number): SiteDiff {
   const error = (one: Parity | undefined, of: Parity['of']): number => (one?.ok === false && one.of === of ? one.maxAbs ?? 1 : 0);
   const floor = {
     probability: Math.max(noiseA.probability, error(parity[0], 'pattern')) + Math.max(noiseB.probability, error(parity[1], 'pattern')),
     // A failed output says by how much, not relative to what.
     output: parity.some(one => error(one, 'output') > 0) ? null : noiseA.output + noiseB.output,
   };
-  const above = (head: SiteDiff['heads'][number]): boolean => head.maxAbs > floor.probability || floor.output !== null && (head.outputError ?? 0) > floor.output;
+  const above = (head: SiteDiff['heads'][number]): boolean => head.maxAbs > Math.max(floor.probability, tolerance) || floor.output !== null && (head.outputError ?? 0) > Math.max(floor.output, tolerance);
   return {
     name: a.name, label: siteLabel(a.site), floor, precision: { a: noiseA.precision, b: noiseB.precision },
     queries: [a.queries, b.queries], keys: [a.keys, b.keys], heads: heads.map(head => ({ ...head, above: above(head) })),
   };
 }
 
-/** How far over its site's floor a head is. */
-function excess(site: SiteDiff, head: SiteDiff['heads'][number]): number { return Math.max(head.maxAbs / site.floor.probability, site.floor.output === null ? 0 : (head.outputError ?? 0) / site.floor.output); }
+/** How far over what is allowed a head is. */
+function excess({ floor }: SiteDiff, head: SiteDiff['heads'][number], tolerance: number): number {
+  return Math.max(head.maxAbs / Math.max(floor.probability, tolerance), floor.output === null ? 0 : (head.outputError ?? 0) / Math.max(floor.output, tolerance));
+}
 
 function sideOf({ file, manifest: { created, model, input } }: TraceFile): DiffSide {
   return { file, created, model: { file: model.file, path: model.path, graphHash: model.graphHash, ...(model.sha256 === undefined ? {} : { sha256: model.sha256 }) }, tokens: input.ids.map(ids => ids.length) };

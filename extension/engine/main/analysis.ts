@@ -32,7 +32,7 @@ const server: Server<AnalysisApi> = {
   }),
   thumbnails: ({ trace, site }) => first(async () => thumbnailsOf(traces.view(trace, site))),
   rows: ({ trace, site, batch, head }) => first(async () => headRows(traces.view(trace, site), batch, head)),
-  diff: ({ a, b, allRows }, { signal, progress }) => diffTraces(traces.trace(a), traces.trace(b), { allRows, signal, progress }),
+  diff: ({ a, b, allRows, tolerance }, { signal, progress }) => diffTraces(traces.trace(a), traces.trace(b), { allRows, tolerance, signal, progress }),
   differenceTile: (request, { signal }) => first(async () => {
     const sides = [request.a, request.b].map(trace => ({ view: traces.view(trace, request.site), prepared: traces.prepared({ ...request, trace }) }));
     return differenceTile({ ...request, a: sides[0], b: sides[1], between: () => heard(signal) });

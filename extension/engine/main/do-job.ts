@@ -17,7 +17,7 @@ export async function doJob(): Promise<void> {
 async function done(job: Job, progress: (value: unknown) => void): Promise<unknown> {
   switch (job.kind) {
     case 'complete': return completeCapture(job.captured, { progress });
-    case 'diff': return withTrace(job.a, a => withTrace(job.b, b => diffTraces(a, b, { allRows: job.allRows, progress })));
+    case 'diff': return withTrace(job.a, a => withTrace(job.b, b => diffTraces(a, b, { allRows: job.allRows, tolerance: job.tolerance, progress })));
     case 'pattern': return withTrace(job.request.file, trace => exportPattern(trace, job.request));
     case 'map': return withTrace(job.file, trace => exportMap(trace, { ...job.head, out: job.out }));
   }

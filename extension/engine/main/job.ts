@@ -9,7 +9,7 @@ export interface PatternJob { readonly file: string; readonly out: string; reado
 export type Job =
   | { readonly kind: 'complete'; readonly captured: Captured }
   | { readonly kind: 'pattern'; readonly request: PatternJob }
-  | { readonly kind: 'diff'; readonly a: string; readonly b: string; readonly allRows: boolean }
+  | { readonly kind: 'diff'; readonly a: string; readonly b: string; readonly allRows: boolean; readonly tolerance: number }
   | { readonly kind: 'map'; readonly file: string; readonly head: Omit<HeadRef, 'trace'>; readonly out: string };
 
 export type JobMessage = { readonly progress: unknown } | { readonly ok: unknown } | { readonly err: WireError };

@@ -112,7 +112,7 @@ describe('other differences', () => {
     expect(found).toMatchObject({ first: null, identical: false });
     expect(found.worst).toHaveLength(48);
     expect(found.sites[0].precision).toEqual({ a: 'F32', b: 'F16' });
-    expect(found.sentence).toMatch(/^No head differs by more than rounding: the largest change of a probability is \S+ at L\dH\d, where rounding explains \S+\.$/);
+    expect(found.sentence).toMatch(/^No head differs by more than rounding: the largest change of a probability is \S+ at L\dH\d, where rounding explains \S+\. The most likely next token stays ".+" \(\S+% → \S+%\)\.$/);
     expect(found.sites.every(site => site.floor.probability > 2e-5 && site.floor.probability < 0.05)).toBe(true);
   });
   it('of two prompts the positions that both have are compared, and that is said', async () => {

@@ -45,7 +45,15 @@ it('without it is read by people: the sentence first, then heads, worst first, t
   expect(out).toMatch(/^next token +A +B$/m);
   expect(out).toContain('Only the 5 most likely are stored: KL(A|B) is at least ');
 });
+it('with --tolerance only what is over it counts: a head that changes less is not where it starts', () => {
+  const found = JSON.parse(attnscope('diff', whole, altered, '--tolerance', '0.999', '--json').out) as TraceDiff;
+  expect(found.tolerance).toBe(0.999);
+  // L1H3's output changes by more than all of itself; every other head by less.
+  expect(found.sites.flatMap(site => site.heads.filter(head => head.above).map(head => `${site.label}H${head.head}`))).toEqual(['L1H3']);
+  expect(attnscope('diff', altered, whole, '--tolerance', '1').out).toMatch(/^No head differs by more than 1: the largest change of a probability is 0\.\d+ at L1H3, where rounding explains 2e-5\./);
+});
 it('refuses with a sentence, and wrong usage with the right one', () => {
   expect(attnscope('diff', whole, join(folder, 'none.attntrace'))).toMatchObject({ code: 1, out: '' });
-  expect(attnscope('diff', whole)).toMatchObject({ code: 2, out: '', err: 'Two traces are needed; found 1.\nUsage: attnscope diff A.attntrace B.attntrace [--all-rows] [--json]\n' });
+  expect(attnscope('diff', whole)).toMatchObject({ code: 2, out: '', err: 'Two traces are needed; found 1.\nUsage: attnscope diff A.attntrace B.attntrace [--tolerance P] [--all-rows] [--json]\n' });
+  expect(attnscope('diff', whole, altered, '--tolerance', '5%').err).toMatch(/^--tolerance must be a change of a probability, 0 to 1; found "5%"\./);
 });

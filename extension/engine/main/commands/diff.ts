@@ -3,27 +3,34 @@ import { resolve } from 'node:path';
 import type { Progress } from '../../../contract/api.ts';
 import type { HeadDiff, NextTokenDiff, TraceDiff } from '../../../contract/diff.ts';
 import { runJob } from '../job.ts';
-import { table, type Command } from './command.ts';
+import { UsageError, table, type Arguments, type Command } from './command.ts';
 
 /** Heads that are printed without --json. */
 const mostShown = 20;
 
 export const diff: Command = {
-  usage: 'diff A.attntrace B.attntrace [--all-rows] [--json]',
-  options: { json: { type: 'boolean' }, 'all-rows': { type: 'boolean' } },
+  usage: 'diff A.attntrace B.attntrace [--tolerance P] [--all-rows] [--json]',
+  options: { json: { type: 'boolean' }, tolerance: { type: 'string' }, 'all-rows': { type: 'boolean' } },
   run: async (args, terminal) => {
-    const [a, b] = args.two('traces').map(file => resolve(file));
-    const found = await runJob({ kind: 'diff', a, b, allRows: args.flag('all-rows') }, { signal: terminal.signal, onProgress: value => { const { done, total } = value as Progress; terminal.status(`Comparing ${done} of ${total} …`); } }) as TraceDiff;
+    const [a, b] = args.two('traces').map(file => resolve(file)), tolerance = toleranceOf(args);
+    const found = await runJob({ kind: 'diff', a, b, allRows: args.flag('all-rows'), tolerance }, { signal: terminal.signal, onProgress: value => { const { done, total } = value as Progress; terminal.status(`Comparing ${done} of ${total} …`); } }) as TraceDiff;
     terminal.status(undefined);
     terminal.out(args.flag('json') ? JSON.stringify(found) : summary(found));
   },
 };
 
+/** A change of a probability: 0 … 1. */
+function toleranceOf(args: Arguments): number {
+  const given = args.text('tolerance'), value = given === undefined ? 0 : given.trim() === '' ? NaN : Number(given);
+  if (!(value >= 0 && value <= 1)) throw new UsageError(`--tolerance must be a change of a probability, 0 to 1; found "${given?.slice(0, 40)}".`);
+  return value;
+}
+
 function summary(found: TraceDiff): string {
   const models = { same: 'the same model', 'same-graph': 'one graph, other weights', different: 'two graphs' }[found.models];
   const heads = found.worst.slice(0, mostShown).map(place => {
     const site = found.sites.find(one => one.name === place.site)!, head = site.heads.find(one => one.batch === place.batch && one.head === place.head)!;
-    return [place.label, ...numbers(head), head.above ? '' : 'rounding'];
+    return [place.label, ...numbers(head), head.above ? '' : found.tolerance ? 'within' : 'rounding'];
   });
   return [
     found.sentence, '', table([['A', found.a.file], ['B', found.b.file], ['', models]]), ...found.notes,
