@@ -5,7 +5,7 @@ import { basename } from 'node:path';
 import * as vscode from 'vscode';
 import type { AnalysisApi, OpenTrace, PanelApi, PanelEvents, TracePanelState } from '../contract/api.ts';
 import { PeerGone } from '../contract/errors.ts';
-import { connect, serve, type Client, type Port } from '../contract/rpc.ts';
+import { connect, serve, type Client } from '../contract/rpc.ts';
 import { askFile } from './ask-file.ts';
 import type { LiveTraces } from './live-traces.ts';
 import { traceEditor } from './manifest/contributions.ts';
@@ -15,6 +15,7 @@ import { promptOf } from './prompts.ts';
 import type { Session } from './session.ts';
 import type { SourceLinks } from './source-links.ts';
 import type { Tracing } from './tracing.ts';
+import { webviewPort } from './webview-port.ts';
 
 export interface HeadPlace { readonly site: string; readonly head: number; readonly batch: number }
 
@@ -88,14 +89,7 @@ export function createTraceEditor(around: Around): TraceEditor {
     resolveCustomEditor: (document, panel) => {
       const { webview } = panel, file = document.uri.fsPath, nonce = randomBytes(18).toString('base64url');
       webview.options = { enableScripts: true, localResourceRoots: [dist] };
-      const listeners: ((message: unknown) => void)[] = [];
-      let closed: (reason: string) => void = () => undefined;
-      const port: Port = {
-        post: message => void webview.postMessage({ to: 'panel', message }),
-        listen: on => listeners.push(on),
-        closed: new Promise(resolve => { closed = resolve; }),
-      };
-      webview.onDidReceiveMessage((envelope: { to?: unknown; message?: unknown } | undefined) => { if (envelope?.to === 'host') for (const on of listeners) on(envelope.message); });
+      const { port, close } = webviewPort(webview);
       const mine: Panel = { view: panel, events: connect<PanelEvents>(port), file, open: () => document.lease.open(), lost: undefined };
       panels.add(mine);
       const forward = <K extends 'tile' | 'thumbnails' | 'rows'>(name: K) => async (request: Parameters<AnalysisApi[K]>[0], { signal }: { signal: AbortSignal }) => {
@@ -116,7 +110,7 @@ export function createTraceEditor(around: Around): TraceEditor {
       const look = (): void => { if (panel.active) active = file; else if (active === file) active = undefined; };
       look();
       panel.onDidChangeViewState(look);
-      panel.onDidDispose(() => { panels.delete(mine); if (active === file) active = undefined; closed('The editor was closed.'); });
+      panel.onDidDispose(() => { panels.delete(mine); if (active === file) active = undefined; close('The editor was closed.'); });
       const asset = (name: string): string => webview.asWebviewUri(vscode.Uri.joinPath(dist, name)).toString();
       webview.html = panelPage({ script: asset('webview.js'), style: asset('webview.css'), source: webview.cspSource, nonce, title: basename(file) });
     },
