@@ -1,7 +1,7 @@
 /** Every call there is between the host (or the CLI), the two children and the panels, on one page. */
 import type { TraceDiff } from './diff.ts';
 import type { RunFacts } from './estimate.ts';
-import type { KeptLayers, Manifest, NextToken } from './trace.ts';
+import type { KeptLayers, Manifest, MetricCard, NextToken } from './trace.ts';
 import type { SitesReport } from './site.ts';
 
 /** Raised whenever a request or result below changes; the first message of every child is its version. */
@@ -81,6 +81,8 @@ export interface OpenTrace {
   readonly file: string;
   readonly bytes: number;
   readonly manifest: Manifest;
+  /** What the numbers of `manifest.heads` are, in the order of the registry. */
+  readonly metrics: readonly MetricCard[];
   /** Per site: how many queries and keys its maps have. */
   readonly extents: Readonly<Record<string, { readonly queries: number; readonly keys: number }>>;
 }

@@ -144,6 +144,22 @@ export interface LargestProduct {
 /** The first number of a tensor that is none, and how many there are. */
 export interface NotFinite { readonly tensor: string; readonly index: readonly number[]; readonly value: 'NaN' | 'Infinity' | '-Infinity'; readonly count: number }
 
+export type MetricName = Exclude<keyof HeadStats, 'batch' | 'head'>;
+
+/** What a metric of the registry says about itself: enough to name, write, color and rank its numbers without knowing it. */
+export interface MetricCard {
+  readonly name: MetricName;
+  readonly title: string;
+  /** One sentence: what the number says. */
+  readonly summary: string;
+  /** First author, year, arXiv id; empty when it is common or ours. */
+  readonly cite: string;
+  /** `share`: of attention, 0 to 1; `position`: of a key, which has no order of better and worse. */
+  readonly unit: 'share' | 'nats' | 'tokens' | 'tokens²' | 'position';
+  /** Means something only where queries and keys are positions of one sequence. */
+  readonly selfOnly: boolean;
+}
+
 /** A sentence a metric lets us say, with what it stands on. */
 export interface Verdict {
   readonly rule: string;

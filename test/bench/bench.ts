@@ -10,6 +10,7 @@ import { benchDiscovery } from './discovery.ts';
 import { benchEstimates } from './estimates.ts';
 import { benchSize, generateDecoder } from './generate-decoder.ts';
 import { lensBench } from './lens.ts';
+import { overview } from './overview.ts';
 import type { Order, Report } from './worker.ts';
 
 const here = dirname(fileURLToPath(import.meta.url)), cache = join(here, '../.cache/bench'), rounds = 7;
@@ -100,6 +101,12 @@ function lenses(): void {
   for (const one of lensBench(join(here, '..'))) say(`| ${one.name} | ${one.lines} | ${one.lenses} | ${one.firstMs.toFixed(1)} | ${one.medianMs.toFixed(1)} | ${one.cpuMs.toFixed(1)} | ${one.limitMs} |`);
 }
 
+async function looking(): Promise<void> {
+  const engine = new Engine({ scripts: { runner: join(here, 'runner.js'), analysis: join(here, 'analysis.js') } });
+  mkdirSync(cache, { recursive: true });
+  try { await overview(say, engine, cache); } finally { await engine.dispose(); }
+}
+
 async function main(): Promise<void> {
   if (!only || only === 'lens') lenses();
   if (!only || only === 'trace') await traces();
@@ -107,5 +114,6 @@ async function main(): Promise<void> {
   if (!only || only === 'interactive') await interactive();
   if (!only || only === 'discovery') await benchDiscovery(cache, rounds, say);
   if (!only || only === 'estimates') await benchEstimates(cache, worker, say);
+  if (!only || only === 'overview') await looking();
 }
 void main();

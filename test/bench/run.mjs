@@ -1,4 +1,4 @@
-/** `npm run bench`: bundles the benchmarks and runs them; `-- T …` chooses lengths, `-- --only lens|trace|open|interactive|discovery|estimates` a part. */
+/** `npm run bench`: bundles the benchmarks and runs them; `-- T …` chooses lengths, `-- --only lens|trace|open|interactive|discovery|estimates|overview` a part. */
 import { build } from 'esbuild';
 import { spawnSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
@@ -16,6 +16,6 @@ const built = spawnSync(process.execPath, ['build.mjs'], { cwd: root, stdio: 'in
 if (built.status !== 0) process.exit(built.status ?? 1);
 await build({
   entryPoints: ['bench', 'worker'].map(name => join(root, 'test/bench', `${name}.ts`)), outdir: join(root, 'dist'), entryNames: 'bench-[name]', bundle: true, platform: 'node', format: 'cjs', target: 'node20', logLevel: 'warning',
-  external: ['onnxruntime-node', 'webgpu'], define: { 'import.meta.url': '__importMetaUrl' }, inject: [join(root, 'extension/cjs-shim.js')],
+  external: ['onnxruntime-node', 'webgpu', 'playwright-core'], define: { 'import.meta.url': '__importMetaUrl' }, inject: [join(root, 'extension/cjs-shim.js')],
 });
 process.exitCode = spawnSync(process.execPath, [join(root, 'dist/bench-bench.js'), ...process.argv.slice(2)], { cwd: root, stdio: 'inherit' }).status ?? 1;

@@ -1,16 +1,55 @@
 /** The layer × head grid: how large its thumbnails are, and what of a thumbnail holds anything. */
 
-/** CSS pixels. A head's cell is `step` wide, its thumbnail `inset` from the cell's edges. `small`: no room for more than a head's number under it. */
+/** CSS pixels. A head's cell is `step` wide, its picture `inset` from the cell's edges. `small`: no room for more than a head's number under it, or for no number in a colored cell. */
 export interface GridSize { readonly thumb: number; readonly step: number; readonly inset: number; readonly small: boolean }
 
-const largest = 68, smallest = 24, layerLabel = 44, inset = 8, insetSmall = 3;
+const largest = 68, smallest = 24, inset = 8, insetSmall = 3;
+/** Colored cells: as wide as a number needs, down to where a mouse can still meet one. */
+const heatLargest = 56, heatSmallest = 22, heatNumber = 40;
+/** Between the cells of two key/value heads. */
+export const groupGap = 12;
+
+export interface GridRoom {
+  readonly width: number;
+  /** In the widest row. */
+  readonly heads: number;
+  /** Gaps between groups in that row. */
+  readonly gaps: number;
+  readonly label: number;
+}
 
 /** Thumbnails as large as fit beside each other, between 24 and 68 pixels; a grid of more heads than that scrolls sideways. */
-export function gridSize(heads: number, width: number): GridSize {
-  const room = Math.floor((width - layerLabel) / Math.max(1, heads)), roomy = Math.min(largest, room - 2 * inset);
+export function gridSize({ width, heads, gaps, label }: GridRoom): GridSize {
+  const room = Math.floor((width - label - gaps * groupGap) / Math.max(1, heads)), roomy = Math.min(largest, room - 2 * inset);
   if (roomy >= 56) return { thumb: roomy, step: roomy + 2 * inset, inset, small: false };
   const thumb = Math.max(smallest, Math.min(largest, room - 2 * insetSmall));
   return { thumb, step: thumb + 2 * insetSmall, inset: insetSmall, small: true };
+}
+
+/** Colored cells of the heat map: their numbers stand in them where there is room. */
+export function heatSize({ width, heads, gaps, label }: GridRoom): GridSize {
+  const step = Math.max(heatSmallest, Math.min(heatLargest, Math.floor((width - label - gaps * groupGap) / Math.max(1, heads))));
+  return { thumb: step < heatNumber ? heatSmallest : 28, step, inset: 1, small: step < heatNumber };
+}
+
+/** Heads that fit beside each other as large thumbnails, or as cells with numbers. */
+export function columnsFor(width: number, label: number, heat: boolean): number {
+  return Math.max(1, Math.floor((width - label) / (heat ? heatLargest : largest + 2 * inset)));
+}
+
+/** Whether the ranked list, `list` pixels wide, leaves the grid enough room beside it not to scroll sideways. */
+export function fitsBeside(room: GridRoom, list: number, heat: boolean): boolean {
+  return room.width - list >= Math.max(480, room.label + room.gaps * groupGap + room.heads * (heat ? heatSmallest : smallest + 2 * insetSmall));
+}
+
+/** Left edge of every cell of a row, after a gap at the start of each group but the first. */
+export function cellLefts(count: number, step: number, groupStarts: readonly number[]): readonly number[] {
+  const starts = new Set(groupStarts);
+  let left = 0;
+  return Array.from({ length: count }, (_, col) => {
+    if (col > 0) left += step + (starts.has(col) ? groupGap : 0);
+    return left;
+  });
 }
 
 /**

@@ -2,6 +2,7 @@
 import type { ScaleKind } from '../marks/scale.ts';
 import type { View } from '../marks/view.ts';
 import { restoreMap, type MapOptions } from './map-options.ts';
+import { restoreOverview, type OverviewArrangement } from './overview-arrangement.ts';
 
 export type TabId = 'overview' | 'attention';
 export interface Arrangement {
@@ -13,6 +14,8 @@ export interface Arrangement {
   /** Of the map of `site` and `head`; fitted when undefined. */
   readonly view?: View;
   readonly map: MapOptions;
+  /** Of the heads in the Overview; plain when undefined. */
+  readonly overview?: OverviewArrangement;
 }
 
 /** What `getState()` gave, which another version of the extension may have written: whatever is not understood falls back. */
@@ -27,6 +30,7 @@ export function restore(kept: unknown): Arrangement {
     scale: oneOf(from.scale, ['linear', 'gamma', 'log']),
     map: restoreMap(from.map),
     ...(isView(from.view) ? { view: { row: from.view.row, col: from.view.col, cell: from.view.cell } } : {}),
+    ...(from.overview === undefined ? {} : { overview: restoreOverview(from.overview) }),
   };
 }
 

@@ -1,112 +1,62 @@
-/** Layers down, heads across: every head as a thumbnail, drawn when it scrolls into view. */
-import { useEffect, useRef, useState } from 'preact/hooks';
-import type { Thumbnails, TracePanelState } from '../../extension/contract/api.ts';
-import { Cancelled, PeerGone } from '../../extension/contract/errors.ts';
-import { headLabel, siteLabel, type Site } from '../../extension/contract/site.ts';
-import type { HeadStats } from '../../extension/contract/trace.ts';
-import { gridSize, thumbnailTexels, type GridSize } from '../marks/grid.ts';
-import { failure, standing } from '../marks/parity.ts';
-import { percent, probabilityScale, shortNumber } from '../marks/scale.ts';
-import { tokenAt, word } from '../marks/tokens.ts';
-import { colourTexels } from '../paint/heat-2d.ts';
-import { maskedColour, onThemeChange } from '../paint/theme.ts';
+/** The grid of heads: one Tab stop, arrows from head to head, Enter opens one; what is pointed at or in focus is told to `onHot`. */
+import { useEffect, useMemo, useRef } from 'preact/hooks';
+import type { TracePanelState } from '../../extension/contract/api.ts';
+import { moveIn, type HeadSection } from '../marks/head-rows.ts';
+import type { HeadEntry } from '../marks/heads.ts';
+import { keyOf, Row, type RowLook } from './overview-row.tsx';
 import type { Store } from './store.ts';
 
-/** A key that takes more than this makes a sink head (Gu et al. 2024). */
-const sinkOver = 0.3;
+/** A head, and the element that it was met on. */
+export interface Hot { readonly entry: HeadEntry; readonly element: HTMLElement; readonly by: 'pointer' | 'focus' | 'list' }
 
-interface Props { readonly store: Store; readonly state: TracePanelState }
+interface Props { readonly store: Store; readonly state: TracePanelState; readonly sections: readonly HeadSection[]; readonly look: RowLook; readonly onHot: (hot: Hot | undefined) => void }
 
-export function HeadGrid({ store, state }: Props) {
-  const { sites } = state.open.manifest, grid = useRef<HTMLDivElement>(null), [width, setWidth] = useState(0), [theme, setTheme] = useState(0);
-  useEffect(() => {
-    const watcher = new ResizeObserver(([entry]) => setWidth(entry.contentRect.width));
-    watcher.observe(grid.current!);
-    return () => watcher.disconnect();
-  }, []);
-  useEffect(() => onThemeChange(() => setTheme(count => count + 1)), []);
-  const size = gridSize(Math.max(...sites.map(site => site.heads ?? 1)), width || 900), { thumb, small, step, inset } = size;
-  const move = (event: KeyboardEvent): void => {
-    const by = { ArrowRight: [0, 1], ArrowLeft: [0, -1], ArrowDown: [1, 0], ArrowUp: [-1, 0] }[event.key], from = (event.target as HTMLElement).dataset;
-    if (!by || from['row'] === undefined) return;
-    event.preventDefault();
-    const row = Math.min(Math.max(Number(from['row']) + by[0], 0), sites.length - 1), head = Math.min(Math.max(Number(from['head']) + by[1], 0), (sites[row].heads ?? 1) - 1);
-    grid.current?.querySelector<HTMLElement>(`[data-row="${row}"][data-head="${head}"]`)?.focus();
+export function HeadGrid({ store, state, sections, look, onHot }: Props) {
+  const rows = useMemo(() => sections.flatMap(section => section.rows), [sections]), grid = useRef<HTMLDivElement>(null), current = useRef<string | undefined>(undefined);
+  const { site, head } = store.arrangement.value, places = useMemo(() => new Map(rows.flatMap((row, at) => row.cells.flatMap((cell, col) => (cell.faint ? [] : [[keyOf(cell.entry), { row: at, col }] as const])))), [rows]);
+  // Tab comes back to the head that was met last, at first to the one that is open.
+  const opened = state.open.manifest.sites.findIndex(one => one.name === site);
+  const stop = places.get(current.current ?? `${opened}.${head}`) ?? places.values().next().value;
+  const cellOf = (target: EventTarget | null): { readonly element: HTMLElement; readonly row: number; readonly col: number; readonly entry: HeadEntry } | undefined => {
+    const element = (target as HTMLElement | null)?.closest?.<HTMLElement>('[data-testid="head-cell"]');
+    if (!element) return undefined;
+    const row = Number(element.dataset['row']), col = Number(element.dataset['col']), cell = rows[row]?.cells[col];
+    return cell && !cell.faint ? { element, row, col, entry: cell.entry } : undefined;
   };
+  useEffect(() => () => onHot(undefined), [sections, look]);
+  const keys = (event: KeyboardEvent): void => {
+    if (event.key === 'Escape') onHot(undefined);
+    const from = cellOf(event.target), to = from && !event.altKey && !event.shiftKey ? moveIn(rows, from, event.key, event.ctrlKey || event.metaKey) : undefined;
+    if (!to) return;
+    event.preventDefault();
+    grid.current?.querySelector<HTMLElement>(`[data-row="${to.row}"][data-col="${to.col}"]`)?.focus();
+  };
+  const focused = (event: FocusEvent): void => {
+    const at = cellOf(event.target);
+    if (!at) return;
+    grid.current?.querySelectorAll<HTMLElement>('[data-testid="head-cell"][tabindex="0"]').forEach(element => { element.tabIndex = -1; });
+    at.element.tabIndex = 0;
+    current.current = keyOf(at.entry);
+    if (at.element.matches(':focus-visible')) onHot({ entry: at.entry, element: at.element, by: 'focus' });
+  };
+  const { size } = look;
+  let row = 0;
   return (
-    <div class={`grid${small ? ' small' : ''}`} ref={grid} style={{ '--thumb': `${thumb}px`, '--step': `${step}px`, '--inset': `${inset}px` }} data-testid="head-grid" onKeyDown={move}>
-      {sites.map((site, row) => <Row key={site.name} {...{ store, state, site, row, theme }} size={size} />)}
+    <div class={`grid${size.small ? ' small' : ''}${look.heat ? ' heat' : ''}${look.order === 'layers' ? '' : ' ordered'}`} ref={grid} role="grid" aria-label="Heads" aria-rowcount={rows.length} style={{ '--thumb': `${size.thumb}px`, '--step': `${size.step}px`, '--inset': `${size.inset}px` }} data-testid="head-grid"
+      onKeyDown={keys} onFocusIn={focused} onFocusOut={() => onHot(undefined)} onScroll={() => onHot(undefined)}
+      onPointerOver={event => { const at = event.pointerType === 'touch' ? undefined : cellOf(event.target); onHot(at && { entry: at.entry, element: at.element, by: 'pointer' }); }} onPointerLeave={() => onHot(undefined)}
+      onClick={event => { const at = cellOf(event.target); if (at) store.show(at.entry.site.name, at.entry.head); }}>
+      {sections.map(section => (
+        <div key={section.key} role="rowgroup" aria-label={section.title} class="section">
+          {section.title !== undefined && <h3 aria-hidden="true" data-testid="section-title">{section.title}</h3>}
+          {look.heat && look.order === 'layers' && !section.rows.some(one => one.groups.length) && <div class="columns" aria-hidden="true">{longest(section).map((cell, col) => <span key={col} style={{ left: `${look.label + col * size.step}px` }}>{size.small ? '' : 'H'}{cell.entry.head}</span>)}</div>}
+          {section.rows.map(one => { const at = row++; return <Row key={one.key} look={look} row={one} at={at} tab={stop?.row === at ? stop.col : -1} />; })}
+        </div>
+      ))}
     </div>
   );
 }
 
-interface RowProps extends Props { readonly site: Site; readonly row: number; readonly size: GridSize; /** Counts changes of the editor's theme. */ readonly theme: number }
-
-function Row({ store, state, site, row, theme, size }: RowProps) {
-  const { trace, manifest } = state.open, { batch } = store.arrangement.value, element = useRef<HTMLDivElement>(null);
-  const [inView, setInView] = useState(false), [thumbs, setThumbs] = useState<Thumbnails | undefined>(), [problem, setProblem] = useState<string | undefined>();
-  const failed = standing(manifest.parity[site.name]) === 'failed';
-  useEffect(() => {
-    const watcher = new IntersectionObserver(entries => { if (entries.some(entry => entry.isIntersecting)) setInView(true); }, { rootMargin: '300px' });
-    watcher.observe(element.current!);
-    return () => watcher.disconnect();
-  }, []);
-  useEffect(() => {
-    if (!inView || failed) return undefined;
-    const stop = new AbortController();
-    store.host.thumbnails({ trace, site: site.name }, { signal: stop.signal }).then(found => { setThumbs(found); setProblem(undefined); }, (error: unknown) => {
-      if (error instanceof Cancelled) return;
-      if (error instanceof PeerGone) store.fail(error);
-      setProblem(error instanceof Error ? error.message : String(error));
-    });
-    return () => stop.abort();
-    // Asked again with every pulled state: it may come from an engine that was restarted.
-  }, [inView, state, site.name, failed]);
-  const stats = (manifest.heads[site.name] ?? []).filter(one => one.batch === batch), byHead = new Map(stats.map(one => [one.head, one])), count = site.heads ?? stats.length;
-  const canvas = useRef<HTMLCanvasElement>(null), shownThumbs = inView && !failed ? thumbs : undefined;
-  useEffect(() => {
-    if (shownThumbs && canvas.current) drawThumbnails(canvas.current, shownThumbs, { batch, count, tokens: manifest.input.ids[batch]?.length ?? 32, causal: site.mask.causal, real: site.kind === 'self' ? manifest.input.real[batch] : undefined, size });
-  }, [shownThumbs, batch, theme, size.thumb, count]);
-  return (
-    <div class="layer" ref={element}>
-      <span class="label" title={site.name}>{siteLabel(site)}</span>
-      <div class="heads" title={failed ? failure(site, manifest.parity[site.name]) : undefined}>
-        {shownThumbs && <canvas ref={canvas} aria-hidden="true" />}
-        {Array.from({ length: count }, (_, head) => <Cell key={head} {...{ store, state, site, head, row, failed, size, inView }} stats={byHead.get(head)} ready={shownThumbs !== undefined} />)}
-      </div>
-      {problem && <span class="failure">{problem}</span>}
-    </div>
-  );
-}
-
-interface CellProps extends Omit<RowProps, 'theme'> { readonly head: number; readonly failed: boolean; readonly stats: HeadStats | undefined; readonly ready: boolean; readonly inView: boolean }
-
-/** A button over its part of the row's canvas. */
-function Cell({ store, state, site, head, row, failed, stats, ready, inView, size }: CellProps) {
-  const { manifest } = state.open, { batch } = store.arrangement.value, label = headLabel(site, head);
-  const sink = stats && stats.sink > sinkOver, key = stats ? word(tokenAt(manifest.input, batch, stats.sinkKey)) : '';
-  const told = stats ? `${label}: ${sink ? `sink ${percent(stats.sink)} on ${key} (position ${stats.sinkKey}), ` : `largest key ${percent(stats.sink)}, `}entropy ${shortNumber(stats.patternEntropy)} nats, previous token ${percent(stats.prevTokenScore)}, induction ${percent(stats.inductionScore)}, mean distance ${shortNumber(stats.qkDistance)}` : label;
-  return (
-    <button type="button" class={`head${failed ? ' hatched' : ''}${sink ? ' sink' : ''}`} data-testid="head-cell" data-label={label} data-row={row} data-head={head} data-sink={stats?.sink} data-ready={ready ? 'true' : undefined}
-      tabIndex={row === 0 && head === 0 ? 0 : -1} title={failed ? `${label} is not drawn: its site failed the parity check.` : told} aria-label={told} onClick={() => store.show(site.name, head)}>
-      {(inView || !size.small) && <><span class="why">{failed ? (size.small ? '✗' : 'not drawn') : ''}</span><span class="caption"><b>{size.small ? `H${head}` : label}</b>{sink && !size.small && <span class="share">{percent(stats.sink)} <code>{key}</code></span>}</span></>}
-    </button>
-  );
-}
-
-interface RowPicture { readonly batch: number; readonly count: number; readonly tokens: number; readonly causal: boolean; readonly real: readonly number[] | undefined; readonly size: GridSize }
-
-/** All heads of a row on one canvas. Means over many cells are faint: each thumbnail has a scale of its own, gamma, up to its largest value. */
-function drawThumbnails(canvas: HTMLCanvasElement, thumbs: Thumbnails, { batch, count, tokens, causal, real, size }: RowPicture): void {
-  const ratio = devicePixelRatio, context = canvas.getContext('2d')!, one = document.createElement('canvas'), texelsOf = one.getContext('2d')!, masked = maskedColour();
-  canvas.width = Math.round(count * size.step * ratio);
-  canvas.height = Math.round(size.thumb * ratio);
-  context.imageSmoothingEnabled = false;
-  for (let head = 0; head < count; head++) {
-    const { side, data, most } = thumbnailTexels(thumbs.data, { batch, head, heads: thumbs.heads, size: thumbs.size }, tokens, causal, real), image = texelsOf.createImageData(side, side);
-    colourTexels(data, probabilityScale('gamma', most), masked, image.data);
-    one.width = one.height = side;
-    texelsOf.putImageData(image, 0, 0);
-    context.drawImage(one, Math.round((head * size.step + size.inset) * ratio), 0, Math.round(size.thumb * ratio), canvas.height);
-  }
+function longest(section: HeadSection): HeadSection['rows'][number]['cells'] {
+  return section.rows.reduce((most, row) => (row.cells.length > most.length ? row.cells : most), section.rows[0].cells);
 }

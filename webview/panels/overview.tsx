@@ -6,8 +6,9 @@ import { findHead } from '../marks/head-picker.ts';
 import { badge } from '../marks/parity.ts';
 import { percent } from '../marks/scale.ts';
 import { isSpecial, shown } from '../marks/tokens.ts';
-import { HeadGrid } from './head-grid.tsx';
+import { Heads } from './overview-heads.tsx';
 import type { Store } from './store.ts';
+import '../overview.css';
 
 interface Props { readonly store: Store; readonly state: TracePanelState }
 
@@ -26,10 +27,7 @@ export function Overview({ store, state }: Props) {
       </header>
       <Prompt state={state} batch={batch} />
       <Verdicts store={store} state={state} />
-      <section>
-        <h2>Heads <span class="quiet">rows are layers, columns are heads; a map's rows are queries, its columns keys. Each has its own brightness; click one to see it in full.</span></h2>
-        <HeadGrid store={store} state={state} />
-      </section>
+      <Heads store={store} state={state} />
     </div>
   );
 }

@@ -1,6 +1,6 @@
 /** Every metric of every head of a site. */
-import type { HeadStats, TraceInput } from '../../contract/trace.ts';
-import type { MetricName } from '../metrics/metric.ts';
+import type { HeadStats, MetricCard, MetricName, TraceInput } from '../../contract/trace.ts';
+import type { Measure } from '../metrics/metric.ts';
 import { metrics } from '../metrics/registry.ts';
 import type { SiteView } from '../trace/site-view.ts';
 import { eachHead } from './head-views.ts';
@@ -18,6 +18,9 @@ export async function measureHeads(view: SiteView, statistics: SiteStatistics, i
   }
   return out;
 }
+
+/** What the registry's metrics say about themselves, in its order. */
+export const metricCards: readonly MetricCard[] = metrics.flatMap(family => (Object.entries(family) as [MetricName, Measure][]).map(([name, { title, summary, cite, unit, selfOnly }]) => ({ name, title, summary, cite, unit, selfOnly })));
 
 /** Seven digits are what float32 knows. */
 function tidy(value: number): number { return Number.isFinite(value) ? Number(value.toPrecision(7)) : 0; }

@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import type { HeadRef, OpenTrace } from '../../contract/api.ts';
 import { UserError } from '../../contract/errors.ts';
 import { prepare, type Chosen } from '../compute/rows.ts';
+import { metricCards } from './measure-heads.ts';
 import { openTrace, type TraceFile } from '../trace/open.ts';
 import { viewSite, viewStoredSite, type SiteView } from '../trace/site-view.ts';
 
@@ -20,7 +21,7 @@ export class OpenTraces {
     const trace = openTrace(resolve(file)), id = randomUUID();
     this.#open.set(id, { trace, views: new Map(), heads: new Map() });
     const extents = Object.fromEntries(trace.manifest.sites.map(site => { const { queries, keys } = viewSite(trace.store, site); return [site.name, { queries, keys }]; }));
-    return { trace: id, file: trace.file, bytes: trace.bytes, manifest: trace.manifest, extents };
+    return { trace: id, file: trace.file, bytes: trace.bytes, manifest: trace.manifest, metrics: metricCards, extents };
   }
 
   close(id: string): void {

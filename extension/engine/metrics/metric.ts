@@ -1,5 +1,5 @@
 /** What a metric is: a number for one head of one sample, from O(T) statistics and single probabilities. */
-import type { HeadStats } from '../../contract/trace.ts';
+import type { MetricCard, MetricName } from '../../contract/trace.ts';
 
 /** One head of one sample. Only live rows count: real queries that see a key. */
 export interface HeadView {
@@ -28,17 +28,10 @@ export interface HeadView {
   readonly induction?: Float32Array;
 }
 
-export interface Measure {
-  readonly title: string;
-  /** One sentence: what the number says. */
-  readonly summary: string;
-  /** First author, year, arXiv id; empty when it is common or ours. */
-  readonly cite: string;
+export interface Measure extends Omit<MetricCard, 'name'> {
   /** 0 where it means nothing (no live row, no token ids). */
   measure(head: HeadView): number;
 }
-
-export type MetricName = Exclude<keyof HeadStats, 'batch' | 'head'>;
 
 /** A family: one file, a few numbers that are about the same thing. */
 export type Metric = Readonly<Partial<Record<MetricName, Measure>>>;

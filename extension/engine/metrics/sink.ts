@@ -18,10 +18,10 @@ function largest(head: HeadView): { readonly alpha: number; readonly key: number
 }
 
 export const sinks: Metric = {
-  sink: { title: 'Sink', summary: 'The largest mean attention that one key receives from the queries that can see it.', cite: 'Gu 2024, 2410.10781', measure: head => largest(head).alpha },
-  sinkKey: { title: 'Sink position', summary: 'The key that receives it.', cite: 'Gu 2024, 2410.10781', measure: head => largest(head).key },
+  sink: { title: 'Sink', summary: 'The largest mean attention that one key receives from the queries that can see it.', cite: 'Gu 2024, 2410.10781', unit: 'share', selfOnly: false, measure: head => largest(head).alpha },
+  sinkKey: { title: 'Sink position', summary: 'The key that receives it.', cite: 'Gu 2024, 2410.10781', unit: 'position', selfOnly: false, measure: head => largest(head).key },
   firstTokenShare: {
-    title: 'First-token share', summary: 'Mean probability on the first real key.', cite: '',
+    title: 'First-token share', summary: 'Mean probability on the first real key.', cite: '', unit: 'share', selfOnly: false,
     measure: head => (head.liveRows && head.firstKey >= 0 ? head.received[head.firstKey] / head.liveRows : 0),
   },
 };

@@ -124,13 +124,15 @@ describe('axis labels', () => {
 
 describe('the grid of heads', () => {
   it('shows 8 or 16 heads large, 32 small without scrolling, and never under 24 pixels', () => {
-    expect(gridSize(8, 900)).toEqual({ thumb: 68, step: 84, inset: 8, small: false });
-    expect(gridSize(16, 1300)).toMatchObject({ small: false });
-    const small = gridSize(32, 1300);
+    const size = (heads: number, width: number, gaps = 0) => gridSize({ heads, width, gaps, label: 44 });
+    expect(size(8, 900)).toEqual({ thumb: 68, step: 84, inset: 8, small: false });
+    expect(size(16, 1300)).toMatchObject({ small: false });
+    const small = size(32, 1300);
     expect(small.small).toBe(true);
     expect(small.step * 32).toBeLessThanOrEqual(1300 - 44);
-    expect(gridSize(64, 900).thumb).toBe(24);
-    for (const heads of [1, 9, 12, 30, 64]) for (const width of [300, 900, 1400]) { const { thumb, step, inset } = gridSize(heads, width); expect(step).toBe(thumb + 2 * inset); }
+    expect(size(32, 1300, 7).step * 32 + 7 * 12).toBeLessThanOrEqual(1300 - 44);
+    expect(size(64, 900).thumb).toBe(24);
+    for (const heads of [1, 9, 12, 30, 64]) for (const width of [300, 900, 1400]) { const { thumb, step, inset } = size(heads, width); expect(step).toBe(thumb + 2 * inset); }
   });
   it('takes one head out of the batch, only bins that hold anything, and hides what no query sees', () => {
     const data = Float32Array.from({ length: 2 * 3 * 16 }, (_, i) => i), at = { batch: 1, head: 2, heads: 3, size: 4 };
