@@ -67,7 +67,10 @@ async function inWorkbench(model) {
   const { browser, page } = await openBrowser(), picture = name => page.screenshot({ path: join(results, `real-${name}.png`) });
   try {
     await openWorkbench(page, server.url);
-    await runCommand(page, 'AttnScope: Trace Attention');
+    // Its icon in the activity bar is there when its commands are.
+    await page.locator('.activitybar [aria-label*="AttnScope"]').first().waitFor();
+    await page.locator('.explorer-folders-view .monaco-list-row', { hasText: '.onnx' }).first().click({ button: 'right' });
+    await page.locator('.monaco-menu .action-item', { hasText: /^Trace Attention$/ }).first().click();
     const title = page.locator('.quick-input-title'), box = page.locator('.quick-input-widget input').first();
     await title.filter({ hasText: 'prompt' }).waitFor();
     // The model takes two texts, and the box says so.
