@@ -52,7 +52,8 @@ export function askPrompt(model: string, history: readonly string[], takesPair: 
   void takesPair.then(takes => {
     if (!takes || !tokenizer) return;
     pair = true;
-    pick.placeholder = `The text that the model should read; two texts as A${pairSeparator}B`;
+    // In the title: a placeholder is hidden while something is typed.
+    pick.title = `${pick.title} (two texts as A${pairSeparator}B)`;
     update();
   });
   return new Promise(resolve => {

@@ -6,6 +6,7 @@ import type { Progress, Prompt, TraceRequest } from '../contract/api.ts';
 import { Cancelled, UserError } from '../contract/errors.ts';
 import type { RunFacts } from '../contract/estimate.ts';
 import { withoutRuntime } from '../contract/platform.ts';
+import type { SitesReport } from '../contract/site.ts';
 import { askModel, askPrompt } from './asking.ts';
 import type { HostEngine } from './engine.ts';
 import { showFailure } from './failures.ts';
@@ -179,9 +180,15 @@ async function promptFor(model: string, args: TraceArguments, remembered: Prompt
   return fits && !args.ask ? remembered : askPrompt(model, session.prompts(), tokenizer ? takesPair(engine, model) : Promise.resolve(false));
 }
 
-/** Whether the model takes the segment of each token as an input, so that a prompt may be two texts. */
+/** Whether a prompt may be two texts: the model takes the segment of each token as an input, or it is a text encoder. */
 function takesPair(engine: HostEngine, model: string): Promise<boolean> {
-  return engine.sites(model).then(({ inputs }) => inputs.includes('token_type_ids') || inputs.includes('segment_ids'), () => false);
+  return engine.sites(model).then(report => report.inputs.some(name => name === 'token_type_ids' || name === 'segment_ids') || readsBothWays(report), () => false);
+}
+
+/** Tokens in, and no self-attention that hides what comes later. */
+function readsBothWays({ inputs, sites }: SitesReport): boolean {
+  const own = sites.filter(site => site.kind === 'self');
+  return inputs.includes('input_ids') && own.length > 0 && own.every(site => !site.mask.causal);
 }
 
 /** Running somebody's model needs a trusted workspace; says so otherwise. */

@@ -72,9 +72,8 @@ async function inWorkbench(model) {
     await page.locator('.explorer-folders-view .monaco-list-row', { hasText: '.onnx' }).first().click({ button: 'right' });
     await page.locator('.monaco-menu .action-item', { hasText: /^Trace Attention$/ }).first().click();
     const title = page.locator('.quick-input-title'), box = page.locator('.quick-input-widget input').first();
-    await title.filter({ hasText: 'prompt' }).waitFor();
     // The model takes two texts, and the box says so.
-    await page.locator('.quick-input-widget input[placeholder*="two texts"]').waitFor();
+    await title.filter({ hasText: 'two texts as A ||| B' }).waitFor();
     await box.fill(`${first} ||| ${second}`);
     await page.locator('.quick-input-list .monaco-list-row', { hasText: 'trace this' }).first().waitFor();
     await picture('1-two-texts');
