@@ -73,7 +73,7 @@ async function fill(index: CaptureIndex, files: Files, { progress, signal }: Hoo
     ...(index.expected ? { expected: index.expected } : {}), health: { sites: health, ...(index.logits ? { logits: index.logits } : {}) },
   };
   const judged = { manifest, evenEntropy, notFinite };
-  return { ...manifest, verdicts: verdicts.flatMap(rule => rule.judge(judged)).sort((a, b) => urgency[a.level] - urgency[b.level]) };
+  return { ...manifest, verdicts: verdicts.toSorted((a, b) => Number(a.always ?? false) - Number(b.always ?? false)).flatMap(rule => rule.judge(judged)).sort((a, b) => urgency[a.level] - urgency[b.level]) };
 }
 
 const urgency = { warning: 0, notice: 1, info: 2 } as const;

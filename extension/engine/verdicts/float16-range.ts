@@ -9,7 +9,7 @@ const range = 65_504;
 const near = 0.25;
 
 export const float16Range: VerdictRule = {
-  id: 'float16-range', title: 'Float16 range', summary: `The largest |q·k| of the trace beside float16's largest number (65,504); a notice from ${near * 100} % of it on, a warning beyond it.`,
+  id: 'float16-range', always: true, title: 'Float16 range', summary: `The largest |q·k| of the trace beside float16's largest number (65,504); a notice from ${near * 100} % of it, a warning beyond it.`,
   judge: trace => {
     const found = trace.manifest.sites.flatMap(site => { const product = trace.manifest.health?.sites[site.name]?.product; return product ? [{ site, product }] : []; });
     if (!found.length) return [];
@@ -18,10 +18,10 @@ export const float16Range: VerdictRule = {
     const heads = (over.length ? over : [worst]).map(one => labelOf(trace, one.site, one.product.head, one.product.batch));
     const size = exact ? `The largest |q·k| before scaling is ${number(value)} (${place(trace, worst)})` : `|q·k| before scaling is at most ${number(value)} (${heads[0]}, bounded by the lengths of q and k)`;
     const verdict = share > 1 ? `beyond float16's range (65,504)${exact ? '' : ' if q and k point the same way'}: computed in float16 without scaling first, ${over.length > 1 ? `such scores overflow at ${over.length} sites (${few(heads)})` : 'such a score overflows'}.`
-      : `${percent(share)} of float16's range (65,504)${share >= near ? ': little headroom is left for other prompts' : ''}.`;
+      : `${percent(share)} of float16's range (65,504)${share > near ? ': little headroom is left for other prompts' : ''}.`;
     return [{
-      rule: 'float16-range', level: share > 1 ? 'warning' : share >= near ? 'notice' : 'info', text: `${size}, ${verdict}`,
-      evidence: { threshold: share > 1 ? range : near * range, value, heads, exact, range, site: worst.site.name, ...(exact ? { query: worst.product.query, key: worst.product.key } : {}) },
+      rule: 'float16-range', level: share > 1 ? 'warning' : share > near ? 'notice' : 'info', text: `${size}, ${verdict}`,
+      evidence: { threshold: share > near && share <= 1 ? near * range : range, value, heads, exact, range, site: worst.site.name, ...(exact ? { query: worst.product.query, key: worst.product.key } : {}) },
     }];
   },
 };

@@ -15,6 +15,8 @@ export interface VerdictRule {
   readonly title: string;
   /** One sentence: when it speaks. */
   readonly summary: string;
+  /** It has something to say of every trace: said after what stands out. */
+  readonly always?: boolean;
   judge(trace: Judged): readonly Verdict[];
 }
 

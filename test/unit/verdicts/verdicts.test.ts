@@ -110,9 +110,11 @@ describe('what the rules say, and where they are silent', () => {
   });
   it('largest |q·k| beside the range of float16', () => {
     expect(texts('local', 'float16-range')).toEqual(['The largest |q·k| before scaling is 40 (L0H0, query 0, key 0), 0.061 % of float16\'s range (65,504).']);
-    expect(said('local', 'float16-range')[0]).toMatchObject({ level: 'info', evidence: { threshold: 16_376, range: 65_504, value: 40, exact: true, heads: ['L0H0'], query: 0, key: 0 } });
+    expect(said('local', 'float16-range')[0]).toMatchObject({ level: 'info', evidence: { threshold: 65_504, range: 65_504, value: 40, exact: true, heads: ['L0H0'], query: 0, key: 0 } });
     expect(texts('strong', 'float16-range')).toEqual(['The largest |q·k| before scaling is 20,000 (L0H0, query 0, key 0), 31 % of float16\'s range (65,504): little headroom is left for other prompts.']);
-    expect(said('strong', 'float16-range')[0].level).toBe('notice');
+    expect(said('strong', 'float16-range')[0]).toMatchObject({ level: 'notice', evidence: { threshold: 16_376 } });
+    // It speaks of every trace, so what stands out comes first.
+    expect(traces.get('sink')!.verdicts.map(verdict => verdict.rule)).toEqual(['sinks', 'float16-range']);
     // It counts without its sign.
     expect(texts('too strong', 'float16-range')).toEqual(['The largest |q·k| before scaling is 100,000 (L0H0, query 0, key 0), beyond float16\'s range (65,504): computed in float16 without scaling first, such a score overflows.']);
     expect(said('too strong', 'float16-range')[0]).toMatchObject({ level: 'warning', evidence: { threshold: 65_504, value: 1e5, site: 'blocks.0.attn' } });
