@@ -24,6 +24,8 @@ export interface Lens {
   /** Position of the trace that they come from, among those given; undefined for an offer. */
   readonly of?: number;
   readonly title: string;
+  /** A class that inherits this one's forward and ran. */
+  readonly heir?: string;
   /** Why this class is taken for attention, a phrase. */
   readonly why: string;
 }
@@ -49,13 +51,14 @@ export function lensesOf(document: SourceDocument, traces: readonly TracedLinks[
     const shared = { range: cls.headerRange, className: cls.qualifiedName, why: why ?? 'the model ran it' };
     lenses.push(of < 0 ? { ...shared, ...offer(document, cls.qualifiedName, traces), sites: linked.find(sites => sites.length > 0) ?? [] } : { ...shared, ...numbers(measured[of], traces[of].trace!), sites: measured[of], of });
   }
-  return lenses;
+  // In an installed file the classes of other models stand beside the one that ran (BertCrossAttention): there, an offer would look like a result that is missing.
+  return document.installed && lenses.some(lens => lens.kind !== 'trace') ? lenses.filter(lens => lens.kind !== 'trace' || lens.heir) : lenses;
 }
 
 /** What a class offers that no trace has measured. */
-function offer(document: SourceDocument, className: string, traces: readonly TracedLinks[]): Pick<Lens, 'kind' | 'title'> {
+function offer(document: SourceDocument, className: string, traces: readonly TracedLinks[]): Pick<Lens, 'kind' | 'title' | 'heir'> {
   const heirs = [...new Set(traces.filter(t => t.trace).flatMap(({ links }) => links.filter(l => l.forward?.path === document.path && l.forward.className === className).map(l => l.className)))];
-  return { kind: 'trace', title: heirs.length > 0 ? `Trace Attention · its forward ran in ${heirs.join(', ')}` : 'Trace Attention' };
+  return heirs.length > 0 ? { kind: 'trace', title: `Trace Attention · its forward ran in ${heirs.join(', ')}`, heir: heirs[0] } : { kind: 'trace', title: 'Trace Attention' };
 }
 
 function numbers(sites: readonly string[], trace: TraceInfo): Pick<Lens, 'kind' | 'title'> {

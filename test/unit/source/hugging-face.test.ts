@@ -60,8 +60,8 @@ describe.each(models)('%s', model => {
     expect(links[0].steps.map(s => `${s.holder}.${s.attribute}`)).toEqual(traced && shared ? steps.slice(1) : steps);
     if (traced) expect([links[0].line, links[0].how]).toEqual([line - 1, `The exporter wrote that it ran in \`modeling_${model}.py\`, line ${line}.`]);
     else expect(links[0].how).toMatch(new RegExp(`walked from class \`${steps[0].split('.')[0]}\`, which config\\.json beside the model names\\.$`));
-    const measured = documents.flatMap(d => lensesFor(d, links, traceOf(sites), index).filter(l => l.kind === 'measured').map(l => [l.className, l.title]));
-    expect(measured).toEqual([[cls, '2 sites · 0 sink heads · parity 1e-7']]);
+    expect(lensesFor(own, links, traceOf(sites), index).map(l => [l.className, l.kind, l.title])).toEqual([[cls, 'measured', '2 sites · 0 sink heads · parity 1e-7']]);
+    expect(documents.filter(d => d !== own).flatMap(d => lensesFor(d, links, traceOf(sites), index).filter(l => l.kind !== 'trace'))).toEqual([]);
     const at = own.text!.indexOf(`class ${cls}(`), hover = hoverAt(own, links, { line: own.text!.slice(0, at).split('\n').length - 1, column: 8 });
     expect([hover?.what, hover?.sites, hover?.classes]).toEqual(['class', sites.map(s => s.name), [cls]]);
   });
@@ -99,7 +99,7 @@ describe('what holds them apart', () => {
       const sites = await sitesOf(zooCases().find(c => c.architecture === model && c.export === 'sdpa-dynamo23')!.file);
       return { links: linkSites({ sites, modelFile: `${model}.onnx` }, [a, b], index), trace: { ...traceOf(sites), ...(model === 'bert' && { stale: 'bert.onnx changed' }) } };
     }));
-    expect([a, b].flatMap(d => lensesOf(d, traces, index).map(l => [l.className, l.kind, l.of]))).toEqual([['GPT2Attention', 'measured', 0], ['BertSelfAttention', 'stale', 1], ['BertCrossAttention', 'trace', undefined]]);
+    expect([a, b].flatMap(d => lensesOf(d, traces, index).map(l => [l.className, l.kind, l.of]))).toEqual([['GPT2Attention', 'measured', 0], ['BertSelfAttention', 'stale', 1]]);
   });
 });
 

@@ -46,6 +46,10 @@ describe('node path', () => {
     // The second part of a layer is a plain Linear: no attention there.
     expect(link([nodeSite(0, '/layers.0.1/fn/attend/Softmax')], mixed)[0].level).toBe('none');
   });
+  it('from the exporter\'s scopes, where it wrote no classes, says so', async () => {
+    const [l] = link([site(0, { module: 'transformer.h.0.attn', level: 'class-hierarchy' })], await fixture('nanogpt.py'));
+    expect([l.className, l.how]).toEqual(['CausalSelfAttention', 'The exporter\'s scopes name the module `transformer.h.0.attn`: walked from class `GPT`.']);
+  });
   it('tells self from cross attention by what the graph shows', async () => {
     const text = `class SelfAttention(nn.Module):\n    def forward(self, q, k, v): return F.scaled_dot_product_attention(q, k, v)\nclass CrossAttention(SelfAttention):\n    pass\nclass Layer(nn.Module):\n    def __init__(self, cross=False):\n        kind = CrossAttention if cross else SelfAttention\n        self.attn = kind()\nclass Model(nn.Module):\n    def __init__(self):\n        self.layers = nn.ModuleList([Layer(cross=i > 3) for i in range(6)])\n`;
     const both = [nodeSite(0, '/layers.0/attn/Softmax'), { ...nodeSite(4, '/layers.4/attn/Softmax'), kind: 'cross' as const }];
