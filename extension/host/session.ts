@@ -37,7 +37,7 @@ export interface Session {
   /** Traces that are never deleted to make room. */
   pins(): ReadonlySet<string>;
   pin(file: string, on: boolean): void;
-  /** Model and prompt chosen for a class, else for its file, else for the workspace. */
+  /** Model and prompt chosen for a class, else for its file; without a class, for the workspace. */
   chosen(source: SourceRef | undefined): Choice;
   choose(source: SourceRef | undefined, choice: Choice): void;
   /** Prompts that were used, newest first, as typed. */
@@ -79,7 +79,8 @@ export function openSession(memory: Memory): Session {
     pins: () => new Set(stored.pins),
     pin: (file, on) => change({ pins: [...(on ? [file] : []), ...stored.pins.filter(pin => pin !== file)].slice(0, most.pins) }),
     chosen: source => {
-      const found = keysOf(source).map(name => stored.choices.find(([at]) => at === name)?.[1]);
+      // What was chosen last in the workspace says nothing about a class of another file: several models live side by side.
+      const found = keysOf(source).slice(0, source ? -1 : undefined).map(name => stored.choices.find(([at]) => at === name)?.[1]);
       return { model: found.find(choice => choice?.model)?.model, prompt: found.find(choice => choice?.prompt)?.prompt };
     },
     choose: (source, choice) => {

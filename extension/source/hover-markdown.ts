@@ -18,6 +18,8 @@ export interface HoverTrace extends TraceInfo {
   readonly sites: readonly Site[];
 }
 
+const evidenceWords: Readonly<Record<Hover['level'], string>> = { 'stack-trace': 'stack trace', 'class-hierarchy': 'class', 'node-path': 'module path', initializer: 'weight names', none: 'nothing' };
+
 /** `data:` URI of a head's picture; undefined when there is none (yet). */
 export type Thumbnail = (site: string, head: number, batch: number) => string | undefined;
 
@@ -37,7 +39,7 @@ export function hoverMarkdown(hover: Hover, trace: HoverTrace | undefined, thumb
   const sinks = strongest.filter(h => h.stats.sink > sinkThreshold).slice(0, maxSinks);
   const top = [
     head,
-    `${measuredTitle(sites.map(s => s.name), trace)}${trace.stale === undefined ? '' : ` (stale: ${code(trace.stale)})`}`,
+    `${measuredTitle(sites.map(s => s.name), trace)}${trace.stale === undefined ? '' : ` (stale: ${code(trace.stale)})`} · found by ${evidenceWords[hover.level]}`,
     ...(sinks.length > 0 ? [`Strongest sinks: ${sinks.map(({ site, stats }) => `${link(site, stats, headLabel(site, stats.head))} ${stats.sink.toFixed(2)} on token ${stats.sinkKey}`).join(', ')}`] : []),
   ].join('\n\n');
   const bottom = evidence;

@@ -49,7 +49,7 @@ export function parseSyntax(text: string): Syntax {
     switch (k) {
       case keyword.class: into.push(definition(indent, depth)); return;
       case keyword.def: into.push(definition(indent, depth)); return;
-      case keyword.async: reader.at++; if (kind() === keyword.def) { const fn = definition(indent, depth); into.push({ ...fn, start }); } else statement(into, indent, depth); return;
+      case keyword.async: while (kind() === keyword.async) reader.at++; if (kind() === keyword.def) { const fn = definition(indent, depth); into.push({ ...fn, start }); } else statement(into, indent, depth); return;
       case at: {
         while (kind() === at) {
           const from = starts[reader.at++], inner: Node[] = [];

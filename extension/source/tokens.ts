@@ -125,19 +125,24 @@ function stringEnd(text: string, at: number, formatted: boolean): number {
   return text.length;
 }
 
+/** Fields of f-strings longer than this are no fields: so that a text of opening braces costs what others cost. */
+const maxField = 500;
+
 /** `{…}` of an f-string: since Python 3.12 strings in it may use the same quote. The place of the `}`; of the `{` where it is not closed before the string can end. */
 function fieldEnd(text: string, at: number, long: boolean, quote: number): number {
+  const limit = Math.min(text.length, at + maxField);
   let depth = 0;
-  for (let i = at; i < text.length; i++) {
+  for (let i = at; i < limit; i++) {
     const c = text.charCodeAt(i);
     if (opening(c)) depth++;
     else if (closing(c)) { if (--depth === 0) return i; }
     else if (c === 10 && !long) return at;
     else if (c === 34 || c === 39) {
-      // A quote that closes the string before the field was closed: then the field never was one.
-      const end = stringEnd(text, i, false), line = text.indexOf('\n', i);
-      if (c === quote && (end >= text.length || (line >= 0 && end > line))) return at;
-      i = end - 1;
+      let end = i + 1;
+      while (end < limit && text.charCodeAt(end) !== c && text.charCodeAt(end) !== 10) end += text.charCodeAt(end) === 92 ? 2 : 1;
+      if (end < limit && text.charCodeAt(end) === c) i = end;
+      // Not closed: a quote that ends the string itself, before the field was closed. Then the field never was one.
+      else if (c === quote) return at;
     }
   }
   return at;

@@ -23,7 +23,8 @@ it('remembers a choice for its class, its file and the workspace', () => {
   session.choose({ ...here, className: 'Other' }, { model: 'n', prompt: text });
   expect(session.chosen(here)).toEqual({ model: 'm', prompt: ids });
   expect(session.chosen({ ...here, className: 'Third' })).toEqual({ model: 'n', prompt: text });
-  expect(session.chosen({ uri: 'file:///elsewhere.py', className: 'A' })).toEqual({ model: 'n', prompt: text });
+  // Another file may belong to another model: it is asked for.
+  expect(session.chosen({ uri: 'file:///elsewhere.py', className: 'A' })).toEqual({ model: undefined, prompt: undefined });
   expect(session.chosen(undefined)).toEqual({ model: 'n', prompt: text });
 });
 it('knows nothing before anything was chosen', () => expect(openSession(memory()).chosen(here)).toEqual({ model: undefined, prompt: undefined }));

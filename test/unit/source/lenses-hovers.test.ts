@@ -87,7 +87,7 @@ describe('hover text', () => {
 
   it('has numbers, evidence, and links that open the head', async () => {
     const markdown = hoverMarkdown(await hoverOf(), full(), (site, head) => `data:image/png;base64,AAAA${site.length}${head}`);
-    expect(markdown).toContain('2 sites · 2 sink heads · parity 2e-6');
+    expect(markdown).toContain('2 sites · 2 sink heads · parity 2e-6 · found by module path\n');
     expect(markdown).toContain('belongs to module `transformer.h.0.attn`: walked from class `GPT`.');
     const links = [...markdown.matchAll(/\]\(command:attnscope\.openHead\?([^)]*)\)/g)].map(m => JSON.parse(decodeURIComponent(m[1])));
     expect(links[0]).toEqual([{ trace: '/home/me/my (old) traces/a.attntrace', site: 'blocks.0.attn', head: 1, batch: 0 }]);

@@ -64,6 +64,15 @@ describe('bounds', () => {
     expect(classes.map(c => [c.name, c.methods.map(m => m.name)])).toEqual([['A', ['__init__', 'forward']], ['C', []]]);
     expect(classes[0].methods[1].calls.map(c => c.target)).toEqual([['a']]);
   });
+  it('reads a megabyte of any one thing without losing its breath', () => {
+    const hostile = { parentheses: '('.repeat(1e6), brackets: `x = ${'[{('.repeat(3e5)}`, not: `${'not '.repeat(2e5)}x`, minus: `${'-'.repeat(1e6)}x`, lambda: 'lambda: '.repeat(1e5), sum: `x${' + x'.repeat(2e5)}`, dots: `x${'.y'.repeat(4e5)}`, powers: `x${' ** x'.repeat(2e5)}`, calls: `x${'()'.repeat(3e5)}`, assignments: 'x = '.repeat(2e5), async: 'async '.repeat(1e5), fields: 'f"{'.repeat(3e5), quotes: `f'{"`.repeat(2e5), tern: `${'x if y else '.repeat(8e4)}z`, blocks: Array.from({ length: 1300 }, (_, i) => `${' '.repeat(i)}if x:`).join('\n'), decorators: '@x\n'.repeat(1e5), clauses: `if x:\n y\n${'elif x:\n y\n'.repeat(5e4)}` };
+    for (const [name, text] of Object.entries(hostile)) {
+      const started = performance.now();
+      expect(parsePython(`class A(B): pass\n${text}`).classes[0].name, name).toBe('A');
+      // All of them take well under a second; a text that is read again and again takes minutes.
+      expect(performance.now() - started, name).toBeLessThan(20_000);
+    }
+  });
   it('survives deep nesting, long chains, and thousands of variables that refer to each other', async () => {
     const deep = `class A(nn.Module):\n  def forward(self, x):\n    return ${'('.repeat(3000)}x${')'.repeat(3000)}\nclass B(nn.Module): pass\n`;
     expect(parsePython(deep).classes.map(c => c.name)).toEqual(['A', 'B']);
