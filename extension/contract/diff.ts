@@ -24,10 +24,11 @@ export interface HeadDiff {
   readonly topKOverlap: number;
   /** ‖z_B − z_A‖ / ‖z_A‖ of the head's output Σ p·v over these rows; null where v is not stored or z_A is 0. */
   readonly outputError: number | null;
-  /** Rows whose visible keys are not the same in both; rows left out because scores are not finite. */
+  /** Rows whose visible keys are not the same in both. */
   readonly maskRows: number;
-  readonly notFinite: number;
-  /** More than rounding, and more than is allowed: `maxAbs` or `outputError` is over the site's floor and over `tolerance`. */
+  /** Rows left out because a score is not finite in A, in B. */
+  readonly notFinite: readonly [a: number, b: number];
+  /** Not finite in one of them only; or more than rounding, and more than is allowed: `maxAbs` or `outputError` is over the site's floor and over `tolerance`. */
   readonly above: boolean;
 }
 

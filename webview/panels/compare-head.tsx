@@ -103,7 +103,7 @@ export function CompareHead({ store, state, diff, site, head }: Props) {
       </div>
       <p class="head-facts" data-testid="compare-facts">
         {compareMetrics.map(one => { const value = one.value(head); return value === undefined ? undefined : <span key={one.id} title={one.help}>{one.title} {shortNumber(value)}</span>; })}
-        <span class="quiet">{head.rows} rows{head.maskRows ? ` · ${head.maskRows} with other visible keys` : ''}{head.notFinite ? ` · ${head.notFinite} not finite` : ''} · rounding explains {shortNumber(site.floor.probability)}{site.floor.output === null ? '' : `, output ${shortNumber(site.floor.output)}`}{site.precision.a !== site.precision.b ? ` (A ${site.precision.a}, B ${site.precision.b})` : site.precision.a === 'F16' ? ' (halves)' : ''}</span>
+        <span class="quiet">{head.rows} rows{head.maskRows ? ` · ${head.maskRows} with other visible keys` : ''}{head.notFinite.some(rows => rows > 0) ? ` · not finite: ${head.notFinite[0]} in A, ${head.notFinite[1]} in B` : ''} · rounding explains {shortNumber(site.floor.probability)}{site.floor.output === null ? '' : `, output ${shortNumber(site.floor.output)}`}{site.precision.a !== site.precision.b ? ` (A ${site.precision.a}, B ${site.precision.b})` : site.precision.a === 'F16' ? ' (halves)' : ''}</span>
       </p>
       <div class="compare-maps" ref={frame} style={{ height: `${top + height + 4}px` }}>
         {mapKinds.map((kind, n) => (

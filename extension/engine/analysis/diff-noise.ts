@@ -2,7 +2,8 @@
 import { fromHalf, toHalf } from '../maths/half.ts';
 import { valuesBlock, scoreBlock } from '../compute/kernel.ts';
 import { cells, prepare } from '../compute/rows.ts';
-import { readRows, type SiteView } from '../trace/site-view.ts';
+import { pickHead, readRows, type SiteView } from '../trace/site-view.ts';
+import { valuesOf } from './diff-site.ts';
 
 /** Differences that float32 sums in another order make, whatever the type; as for parity. */
 const smallest = 1e-5;
@@ -14,31 +15,43 @@ export interface Noise { readonly probability: number; readonly output: number; 
  * Largest change of a probability, and relative change of a head's output, when q, k and v are rounded once more to their type; twice that, since
  * the model's own rounding counts too. Measured on up to 16 of `rows` of sample `b`. Halves that are stored as float32 count as halves.
  */
-export async function roundingNoise(view: SiteView, b: number, rows: readonly number[], between: () => Promise<void>): Promise<Noise> {
-  const { heads, kvHeads, keys, dim, valueDim, name, store } = view, least = { probability: smallest, output: smallest, precision: view.dtype };
-  if (view.from !== 'qk' || !rows.length) return least;
-  const count = Math.max(1, Math.min(mostRows, rows.length, Math.floor(mostCells / heads / keys))), chosen = spread(rows, count), width = heads * dim;
-  const q = new Float32Array(count * width), loaded = prepare({ view, batch: b, of: 'prob' }), k = loaded.k!;
-  chosen.forEach((i, r) => q.set(readRows(view, 'hook_q', b, i, i + 1), r * width));
+export async function roundingNoise(view: SiteView, b: number, rows: readonly number[], groups: readonly (number | undefined)[], between: () => Promise<void>): Promise<Noise> {
+  const { heads, keys } = view, most = { probability: smallest, output: smallest, precision: view.dtype };
+  if (view.from !== 'qk' || !rows.length) return most;
+  const chosen = spread(rows, Math.max(1, Math.min(mostRows, rows.length, Math.floor(mostCells / heads / keys))));
+  for (const head of groups) {
+    const found = await noiseOf(view, b, chosen, head, between);
+    most.probability = Math.max(most.probability, 2 * found.probability);
+    most.output = Math.max(most.output, 2 * found.output);
+    most.precision = found.precision;
+  }
+  return most;
+}
+
+/** Of one head, or of all. */
+async function noiseOf(view: SiteView, b: number, rows: readonly number[], head: number | undefined, between: () => Promise<void>): Promise<Noise> {
+  const { keys, dim, valueDim } = view, heads = head === undefined ? view.heads : 1, kvHeads = head === undefined ? view.kvHeads : 1, width = view.heads * dim;
+  const loaded = prepare({ view, batch: b, head, of: 'prob' }), k = loaded.k!, all = new Float32Array(rows.length * width);
+  rows.forEach((i, r) => all.set(readRows(view, 'hook_q', b, i, i + 1), r * width));
+  const q = head === undefined ? all : pickHead(all, rows.length, view.heads, head);
   const precision = view.dtype === 'F16' || allHalves(q) && allHalves(k.subarray(0, 2 ** 16)) ? 'F16' : 'F32', half = precision === 'F16' ? 2 ** -11 : 2 ** -24;
-  const block = { heads, kvHeads, rows: count, keys, dim }, p = await cells(loaded, chosen, 0, keys, 0);
+  const block = { heads, kvHeads, rows: rows.length, keys, dim }, p = await cells(loaded, rows, 0, keys, 0);
   const base = await scoreBlock(block, { q, k, scale: view.scale, softcap: view.softcap });
   await between();
   const shaken = await scoreBlock(block, { q: shake(q, half, 1), k: shake(k, half, 2), scale: view.scale, softcap: view.softcap });
   await between();
-  let most = 0;
+  let probability = 0, output = 0;
   const moved = new Float32Array(p.length);
   for (let n = 0; n < p.length; n++) {
     moved[n] = p[n] && p[n] * Math.exp(shaken[n] - base[n]);
     const change = Math.abs(moved[n] - p[n]);
-    if (change > most) most = change;
+    if (change > probability) probability = change;
   }
-  let relative = 0;
-  if (store.has(`${name}.hook_v`)) {
-    const v = readRows(view, 'hook_v', b, 0, keys), plain = await valuesBlock(block, p, v, valueDim), changed = await valuesBlock(block, moved, shake(v, half, 3), valueDim);
-    for (let h = 0; h < heads; h++) relative = Math.max(relative, relativeError(plain, changed, count, heads, valueDim, h));
+  if (view.store.has(`${view.name}.hook_v`)) {
+    const v = valuesOf(view, b, head), plain = await valuesBlock(block, p, v, valueDim), changed = await valuesBlock(block, moved, shake(v, half, 3), valueDim);
+    for (let h = 0; h < heads; h++) output = Math.max(output, relativeError(plain, changed, rows.length, heads, valueDim, h));
   }
-  return { probability: Math.max(smallest, 2 * most), output: Math.max(smallest, 2 * relative), precision };
+  return { probability, output, precision };
 }
 
 /** `count` of `items`, evenly, the first and the last among them. */

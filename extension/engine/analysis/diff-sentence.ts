@@ -20,6 +20,8 @@ export function diffSentence(found: Found, input: TraceInput): string {
 function what({ floor, queries, keys }: SiteDiff, head: HeadDiff, input: TraceInput, tolerance: number): string {
   const output = head.outputError !== null && floor.output !== null && head.outputError > Math.max(floor.output, tolerance) ? head.outputError : undefined;
   const allowed = (rounding: number, write: (value: number) => string): string => (tolerance > rounding ? `where ${write(tolerance)} is allowed` : `where rounding explains ${write(rounding)}`);
+  const [inA, inB] = head.notFinite;
+  if (inA !== inB) return `scores are not finite in ${[[inA, 'A'], [inB, 'B']].flatMap(([rows, side]) => (rows ? [`${rows} ${rows === 1 ? 'row' : 'rows'} of ${side}`] : [])).join(' and ')}`;
   if (head.maxAbs <= Math.max(floor.probability, tolerance)) {
     const agree = head.maxAbs <= floor.probability, by = `its output Σ p·v changes by ${percent(output ?? 0)}, ${allowed(floor.output ?? 0, percent)}`;
     return agree ? `its probabilities agree, but ${by}, so v differs` : by;
@@ -48,7 +50,7 @@ function nextToken({ next }: Found, batch: number): string {
 
 function headOf(site: SiteDiff, at: { readonly batch: number; readonly head: number }): HeadDiff { return site.heads.find(one => one.batch === at.batch && one.head === at.head)!; }
 
-function isZero(head: HeadDiff): boolean { return head.maxAbs === 0 && head.js === 0 && (head.outputError ?? 0) === 0; }
+function isZero(head: HeadDiff): boolean { return head.maxAbs === 0 && head.js === 0 && (head.outputError ?? 0) === 0 && head.notFinite[0] === head.notFinite[1]; }
 
 function short(value: number): string { return value === 0 ? '0' : value < 1e-3 ? value.toExponential(1).replace('.0e', 'e') : String(Number(value.toPrecision(2))); }
 

@@ -3,54 +3,78 @@ import { overlapKeys, type HeadDiff } from '../../contract/diff.ts';
 import { valuesBlock } from '../compute/kernel.ts';
 import { cells, prepare, type Chosen } from '../compute/rows.ts';
 import { divergence, largest, logSoftmax } from '../maths/divergence.ts';
-import { readRows, type SiteView } from '../trace/site-view.ts';
+import { readHead, readRows, type SiteView } from '../trace/site-view.ts';
 import { highKey } from '../trace/visibility.ts';
 
 /** Cells of one block of one trace: some 10 ms of one core, between which others get their turn. */
 const blockCells = 2 ** 17;
 
-/** Sums over rows of one head. */
-interface Sums { rows: number; js: number; klAB: number; klBA: number; tv: number; maxAbs: number; query: number; key: number; overlap: number; maskRows: number; notFinite: number; off: number; size: number }
+/** Up to so many bytes of k and v of both traces are held at once; beyond it heads are gone through one by one. */
+export const wholeBytes = 512 * 2 ** 20;
 
-/** One trace's side of a block: scores become float64 logarithms in `logs` row by row, and float32 probabilities for the product with v. */
-interface Side { readonly view: SiteView; readonly chosen: Chosen; readonly v: Float32Array | undefined; readonly logs: Float64Array }
+/** Sums over rows of one head. */
+interface Sums { rows: number; js: number; klAB: number; klBA: number; tv: number; maxAbs: number; query: number; key: number; overlap: number; maskRows: number; notFinite: [a: number, b: number]; off: number; size: number }
+
+/** One trace's side of a block, all heads or one: scores become float64 logarithms in `logs` row by row, and float32 probabilities for the product with v. */
+interface Side { readonly view: SiteView; readonly kvHeads: number; readonly chosen: Chosen; readonly v: Float32Array | undefined; readonly logs: Float64Array; readonly sink: Float32Array | undefined }
 
 /** What `diffSample` says of a head; `above` is for who knows the floor. */
 export type MeasuredHead = Omit<HeadDiff, 'above'>;
 
-/** Sample `b` of a site that has the same heads in both; `rows`: the queries to compare. Equal traces give exactly 0. */
-export async function diffSample(a: SiteView, b: SiteView, batch: number, rows: readonly number[], between: () => Promise<void>): Promise<MeasuredHead[]> {
-  const { heads } = a, shared = Math.min(a.keys, b.keys), same = a.valueDim === b.valueDim;
-  const sideOf = (view: SiteView): Side => ({ view, chosen: { ...prepare({ view, batch, of: 'score' }), of: 'score' }, v: same && view.store.has(`${view.name}.hook_v`) ? readRows(view, 'hook_v', batch, 0, view.keys) : undefined, logs: new Float64Array(shared + 2) });
-  const sides = [sideOf(a), sideOf(b)] as const, sums = Array.from({ length: heads }, (): Sums => ({ rows: 0, js: 0, klAB: 0, klBA: 0, tv: 0, maxAbs: 0, query: 0, key: 0, overlap: 0, maskRows: 0, notFinite: 0, off: 0, size: 0 }));
-  const step = Math.max(1, Math.floor(blockCells / heads / Math.max(a.keys, b.keys)));
-  for (let from = 0; from < rows.length; from += step) {
-    const block = rows.slice(from, from + step);
-    await diffBlock(sides, block, shared, sums);
-    await between();
+/** Which heads are held in memory together: all (undefined), or each alone. */
+export function headGroups(views: readonly SiteView[], most = wholeBytes): readonly (number | undefined)[] {
+  const bytes = views.reduce((sum, view) => sum + view.keys * view.kvHeads * (view.dim + view.valueDim) * 4, 0);
+  return bytes <= most ? [undefined] : Array.from({ length: views[0].heads }, (_, h) => h);
+}
+
+/** v of one head or of all, as `prepare` has k: [key, kvHeads or 1, valueDim]. */
+export function valuesOf(view: SiteView, batch: number, head: number | undefined): Float32Array {
+  return head === undefined ? readRows(view, 'hook_v', batch, 0, view.keys) : readHead(view, 'hook_v', batch, Math.floor(head * view.kvHeads / view.heads));
+}
+
+/** Sample `batch` of a site that has the same heads in both; `rows`: the queries to compare; `most`: see `wholeBytes`. Equal traces give exactly 0. */
+export async function diffSample(a: SiteView, b: SiteView, batch: number, rows: readonly number[], between: () => Promise<void>, most = wholeBytes): Promise<MeasuredHead[]> {
+  const measured: MeasuredHead[] = [], shared = Math.min(a.keys, b.keys), withOutput = a.valueDim === b.valueDim && [a, b].every(view => view.store.has(`${view.name}.hook_v`));
+  for (const only of headGroups([a, b], most)) {
+    const heads = only === undefined ? a.heads : 1, sideOf = (view: SiteView): Side => ({
+      view, kvHeads: only === undefined ? view.kvHeads : 1, chosen: { ...prepare({ view, batch, head: only, of: 'score' }), of: 'score' }, v: withOutput ? valuesOf(view, batch, only) : undefined,
+      logs: new Float64Array(shared + 2), sink: only === undefined ? view.sink : view.sink?.subarray(only, only + 1),
+    });
+    const sides = [sideOf(a), sideOf(b)] as const, sums = Array.from({ length: heads }, (): Sums => ({ rows: 0, js: 0, klAB: 0, klBA: 0, tv: 0, maxAbs: 0, query: 0, key: 0, overlap: 0, maskRows: 0, notFinite: [0, 0], off: 0, size: 0 }));
+    const step = Math.max(1, Math.floor(blockCells / heads / Math.max(a.keys, b.keys)));
+    for (let from = 0; from < rows.length; from += step) {
+      await diffBlock(sides, rows.slice(from, from + step), shared, sums);
+      await between();
+    }
+    measured.push(...sums.map((sum, h) => meansOf(sum, batch, only ?? h, withOutput)));
   }
-  const withOutput = sides[0].v !== undefined && sides[1].v !== undefined;
-  return sums.map((sum, head) => {
-    const mean = (total: number): number => (sum.rows ? total / sum.rows : 0), finite = (value: number): number | null => (Number.isFinite(value) ? value : null);
-    return {
-      batch, head, rows: sum.rows, js: mean(sum.js), klAB: finite(mean(sum.klAB)), klBA: finite(mean(sum.klBA)), tv: mean(sum.tv), maxAbs: sum.maxAbs, query: sum.query, key: sum.key,
-      topKOverlap: sum.rows ? sum.overlap / sum.rows : 1, outputError: withOutput ? sum.off === 0 ? 0 : finite(Math.sqrt(sum.off / sum.size)) : null, maskRows: sum.maskRows, notFinite: sum.notFinite,
-    };
-  });
+  return measured;
+}
+
+function meansOf(sum: Sums, batch: number, head: number, withOutput: boolean): MeasuredHead {
+  const mean = (total: number): number => (sum.rows ? total / sum.rows : 0), finite = (value: number): number | null => (Number.isFinite(value) ? value : null);
+  return {
+    batch, head, rows: sum.rows, js: mean(sum.js), klAB: finite(mean(sum.klAB)), klBA: finite(mean(sum.klBA)), tv: mean(sum.tv), maxAbs: sum.maxAbs, query: sum.query, key: sum.key,
+    topKOverlap: sum.rows ? sum.overlap / sum.rows : 1, outputError: withOutput ? sum.off === 0 ? 0 : finite(Math.sqrt(sum.off / sum.size)) : null, maskRows: sum.maskRows, notFinite: sum.notFinite,
+  };
 }
 
 async function diffBlock(sides: readonly [Side, Side], block: readonly number[], shared: number, sums: readonly Sums[]): Promise<void> {
-  const { heads } = sides[0].view, used = sums.map(() => new Uint8Array(block.length));
+  const heads = sums.length, used = sums.map(() => new Uint8Array(block.length));
   const [a, b] = await Promise.all(sides.map(async side => {
     // Keys that the rule hides from every row of the block are not computed: half of a causal map.
     const width = Math.max(1, Math.min(side.view.keys, Math.max(...block.map(i => highKey(side.view.visibility, i)))));
     const scores = await cells(side.chosen, block, 0, width, -Infinity);
     return { side, width, scores, probs: side.v ? new Float32Array(scores.length) : undefined };
   }));
-  const near = Math.min(shared, Math.max(a.width, b.width)), outcomes = near + (a.side.view.keys === b.side.view.keys ? 0 : 1) + (a.side.view.sink || b.side.view.sink ? 1 : 0);
+  const near = Math.min(shared, Math.max(a.width, b.width)), outcomes = near + (a.side.view.keys === b.side.view.keys ? 0 : 1) + (a.side.sink || b.side.sink ? 1 : 0);
   for (let h = 0; h < heads; h++) for (let r = 0; r < block.length; r++) {
     const sum = sums[h], [lseA, lseB] = [a, b].map(one => outcomesOf(one, h, r, block.length, near, outcomes));
-    if (Number.isNaN(lseA) || Number.isNaN(lseB)) { sum.notFinite++; continue; }
+    if (Number.isNaN(lseA) || Number.isNaN(lseB)) {
+      if (Number.isNaN(lseA)) sum.notFinite[0]++;
+      if (Number.isNaN(lseB)) sum.notFinite[1]++;
+      continue;
+    }
     if (lseA === -Infinity && lseB === -Infinity) continue;
     sum.rows++;
     used[h][r] = 1;
@@ -58,7 +82,7 @@ async function diffBlock(sides: readonly [Side, Side], block: readonly number[],
     compareRow(sum, a.side.logs, b.side.logs, near, outcomes, block[r]);
   }
   if (!a.probs || !b.probs || !a.side.v || !b.side.v) return;
-  const [za, zb] = await Promise.all([a, b].map(({ side: { view, v }, width, probs }) => valuesBlock({ heads, kvHeads: view.kvHeads, rows: block.length, keys: width, dim: view.dim }, probs!, v!.subarray(0, width * view.kvHeads * view.valueDim), view.valueDim)));
+  const [za, zb] = await Promise.all([a, b].map(({ side: { view, kvHeads, v }, width, probs }) => valuesBlock({ heads, kvHeads, rows: block.length, keys: width, dim: view.dim }, probs!, v!.subarray(0, width * kvHeads * view.valueDim), view.valueDim)));
   const dim = a.side.view.valueDim;
   for (let r = 0, at = 0; r < block.length; r++) for (let h = 0; h < heads; h++) {
     if (!used[h][r]) { at += dim; continue; }
@@ -74,7 +98,7 @@ async function diffBlock(sides: readonly [Side, Side], block: readonly number[],
  * more), then over the sink (where a trace has one); and the row's probabilities for the product with v. Returns ln Σ e^score, as `logSoftmax` does.
  */
 function outcomesOf({ side, width, scores, probs }: { readonly side: Side; readonly width: number; readonly scores: Float32Array; readonly probs: Float32Array | undefined }, h: number, r: number, rows: number, shared: number, outcomes: number): number {
-  const { logs, view: { sink } } = side, at = (h * rows + r) * width, row = scores.subarray(at, at + width), beyond = shared < outcomes && width > shared ? logSumExp(row, shared) : -Infinity;
+  const { logs, sink } = side, at = (h * rows + r) * width, row = scores.subarray(at, at + width), beyond = shared < outcomes && width > shared ? logSumExp(row, shared) : -Infinity;
   for (let j = 0; j < shared; j++) logs[j] = j < width ? row[j] : -Infinity;
   logs.fill(-Infinity, shared);
   // A sink takes part in the denominator of every row, but makes no row that sees no key worth comparing.

@@ -11,32 +11,35 @@ import { alignment } from './diff-input.ts';
 import { nextTokenDiff } from './diff-next.ts';
 import { roundingNoise, spread, type Noise } from './diff-noise.ts';
 import { diffSentence } from './diff-sentence.ts';
-import { diffSample } from './diff-site.ts';
+import { diffSample, headGroups, wholeBytes } from './diff-site.ts';
 import { realRows } from './real-rows.ts';
 
-/** Rows a head that are compared unless all are asked for: more than that shows nothing new, and a head of 32k tokens has half a billion cells. */
-const mostRows = 512;
+/** Rows a head that are compared unless all are asked for: more show nothing new, and one head of 32k tokens has half a billion cells. */
+const mostRows = 512, fewestRows = 64;
+/** Cells of a site that are worth their time: some seconds of one core. */
+const siteCells = 2 ** 25;
 
-export interface DiffOptions { readonly allRows?: boolean; /** As `TraceDiff.tolerance`. */ readonly tolerance?: number; readonly progress?: (progress: Progress) => void; readonly signal?: AbortSignal }
+export interface DiffOptions { readonly allRows?: boolean; /** As `TraceDiff.tolerance`. */ readonly tolerance?: number; /** As in diff-site.ts. */ readonly wholeBytes?: number; readonly progress?: (progress: Progress) => void; readonly signal?: AbortSignal }
 
 /** Errors: UserError where the two have no site in common that can be compared; Cancelled. */
-export async function diffTraces(a: TraceFile, b: TraceFile, { allRows = false, tolerance = 0, progress, signal }: DiffOptions = {}): Promise<TraceDiff> {
+export async function diffTraces(a: TraceFile, b: TraceFile, { allRows = false, tolerance = 0, wholeBytes: whole = wholeBytes, progress, signal }: DiffOptions = {}): Promise<TraceDiff> {
   const between = (): Promise<void> => pause(signal), { matched, skipped } = match(a, b), aligned = alignment(a.manifest.input, b.manifest.input), sites: SiteDiff[] = [];
   if (!matched.length) throw new UserError(`${a.file} and ${b.file} have no attention site in common${skipped.length ? ` (${skipped[0].site}: ${skipped[0].reason.replace(/\.$/, '')})` : ''}.`, 'Compare two traces of one model, or of two versions of it.');
   const seqToSeq = a.manifest.sites.some(site => site.stack === 'decoder');
-  let sampled = 0, failed = 0;
+  let sampled = 0, fewest = Infinity, failed = 0;
   for (const [n, [viewA, viewB]] of matched.entries()) {
     progress?.({ phase: 'statistics', done: n, total: matched.length });
     await between();
     const heads: SiteDiff['heads'][number][] = [], noise: (readonly [Noise, Noise])[] = [], parity = [a.manifest.parity[viewA.name], b.manifest.parity[viewB.name]] as const;
+    const groups = headGroups([viewA, viewB], whole);
     if (parity.some(one => one?.ok === false)) failed++;
     for (let sample = 0; sample < Math.min(viewA.batch, viewB.batch); sample++) {
       const realA = realRows(viewA, sample, a.manifest.input, seqToSeq), realB = realRows(viewB, sample, b.manifest.input, seqToSeq), both: number[] = [];
       for (let i = 0; i < Math.min(viewA.queries, viewB.queries); i++) if (realA[i] && realB[i]) both.push(i);
-      const rows = allRows ? both : spread(both, mostRows);
-      if (rows.length < both.length) sampled = Math.max(sampled, both.length);
-      if (!sample) noise.push([await roundingNoise(viewA, 0, rows, between), await roundingNoise(viewB, 0, rows, between)]);
-      heads.push(...(await diffSample(viewA, viewB, sample, rows, between)).map(head => ({ ...head, above: false })));
+      const rows = allRows ? both : spread(both, Math.max(fewestRows, Math.min(mostRows, Math.floor(siteCells / viewA.heads / Math.max(viewA.keys, viewB.keys)))));
+      if (rows.length < both.length) { sampled = Math.max(sampled, both.length); fewest = Math.min(fewest, rows.length); }
+      if (!sample) noise.push([await roundingNoise(viewA, 0, rows, groups, between), await roundingNoise(viewB, 0, rows, groups, between)]);
+      heads.push(...(await diffSample(viewA, viewB, sample, rows, between, whole)).map(head => ({ ...head, above: false })));
     }
     sites.push(judged(viewA, viewB, heads, noise[0], parity, tolerance));
   }
@@ -44,10 +47,10 @@ export async function diffTraces(a: TraceFile, b: TraceFile, { allRows = false, 
   const next = nextTokenDiff(a.manifest, b.manifest), several = Math.max(a.manifest.input.ids.length, b.manifest.input.ids.length) > 1;
   const byName = new Map(matched.map(([view]) => [view.name, view.site])), place = (site: string, head: { readonly batch: number; readonly head: number }): HeadPlace => ({ site, batch: head.batch, head: head.head, label: `${headLabel(byName.get(site)!, head.head)}${several ? ` [${head.batch}]` : ''}` });
   const all = sites.flatMap(site => site.heads.map(head => ({ site, head }))), start = sites.find(site => site.heads.some(head => head.above));
-  const worst = all.filter(({ head }) => head.js > 0 || head.maxAbs > 0 || (head.outputError ?? 1) > 0).sort((x, y) => y.head.js - x.head.js || y.head.maxAbs - x.head.maxAbs).map(({ site, head }) => place(site.name, head));
+  const worst = all.filter(({ head }) => head.js > 0 || head.maxAbs > 0 || (head.outputError ?? 0) > 0 || head.notFinite[0] !== head.notFinite[1]).sort((x, y) => y.head.js - x.head.js || y.head.maxAbs - x.head.maxAbs).map(({ site, head }) => place(site.name, head));
   const first = start && place(start.name, start.heads.filter(head => head.above).reduce((most, head) => (excess(start, head, tolerance) > excess(start, most, tolerance) ? head : most)));
   const notes = [
-    ...aligned.notes, ...(sampled ? [`Of ${sampled} rows ${mostRows} are compared, evenly spread, the first and the last among them.`] : []),
+    ...aligned.notes, ...(sampled ? [`Of ${sampled} rows ${fewest} are compared, evenly spread, the first and the last among them.`] : []),
     ...(skipped.length ? [`${skipped.length} ${skipped.length === 1 ? 'site is' : 'sites are'} left out: ${skipped.slice(0, 3).map(one => `${one.site} (${one.reason.replace(/\.$/, '')})`).join(', ')}${skipped.length > 3 ? ', …' : ''}.`] : []),
     ...(failed ? [`${failed} ${failed === 1 ? 'site' : 'sites'} failed the parity check when traced; what is below the error found there does not count as a difference.`] : []),
   ];
@@ -83,7 +86,7 @@ function judged(a: SiteView, b: SiteView, heads: readonly SiteDiff['heads'][numb
     // A failed output says by how much, not relative to what.
     output: parity.some(one => error(one, 'output') > 0) ? null : noiseA.output + noiseB.output,
   };
-  const above = (head: SiteDiff['heads'][number]): boolean => head.maxAbs > Math.max(floor.probability, tolerance) || floor.output !== null && (head.outputError ?? 0) > Math.max(floor.output, tolerance);
+  const above = (head: SiteDiff['heads'][number]): boolean => head.notFinite[0] !== head.notFinite[1] || head.maxAbs > Math.max(floor.probability, tolerance) || floor.output !== null && (head.outputError ?? 0) > Math.max(floor.output, tolerance);
   return {
     name: a.name, label: siteLabel(a.site), floor, precision: { a: noiseA.precision, b: noiseB.precision },
     queries: [a.queries, b.queries], keys: [a.keys, b.keys], heads: heads.map(head => ({ ...head, above: above(head) })),
@@ -92,7 +95,7 @@ function judged(a: SiteView, b: SiteView, heads: readonly SiteDiff['heads'][numb
 
 /** How far over what is allowed a head is. */
 function excess({ floor }: SiteDiff, head: SiteDiff['heads'][number], tolerance: number): number {
-  return Math.max(head.maxAbs / Math.max(floor.probability, tolerance), floor.output === null ? 0 : (head.outputError ?? 0) / Math.max(floor.output, tolerance));
+  return head.notFinite[0] !== head.notFinite[1] ? Infinity : Math.max(head.maxAbs / Math.max(floor.probability, tolerance), floor.output === null ? 0 : (head.outputError ?? 0) / Math.max(floor.output, tolerance));
 }
 
 function sideOf({ file, manifest: { created, model, input } }: TraceFile): DiffSide {

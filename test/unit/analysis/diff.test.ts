@@ -33,7 +33,7 @@ async function diff(a: string, b: string, options?: DiffOptions): Promise<TraceD
   try { return await diffTraces(first, second, options); } finally { first.close(); second.close(); }
 }
 const headOf = (found: TraceDiff, site: string, head: number): HeadDiff => found.sites.find(one => one.name === site)!.heads[head];
-const zero = { js: 0, klAB: 0, klBA: 0, tv: 0, maxAbs: 0, topKOverlap: 1, outputError: 0, maskRows: 0, notFinite: 0, above: false };
+const zero = { js: 0, klAB: 0, klBA: 0, tv: 0, maxAbs: 0, topKOverlap: 1, outputError: 0, maskRows: 0, notFinite: [0, 0], above: false };
 
 describe('equal traces', () => {
   it('give exactly 0 everywhere, whether copied or run again', async () => {
@@ -155,9 +155,11 @@ describe('from q, k and v that were made up', () => {
     expect(headOf(found, 'blocks.0.attn', 1).tv).toBeGreaterThan(0.5);
     expect(headOf(found, 'blocks.0.attn', 1).outputError).toBeCloseTo(1, 4);
   });
-  it('scores that are no numbers are counted and left out', async () => {
+  it('scores that are no numbers are counted and left out, and where one trace alone has them it starts', async () => {
     const spoil = (q: Float32Array): void => { q[0] = NaN; }, found = await diff(await made('nana', { queries: 8 }), await made('nanb', { queries: 8, spoil }));
-    expect(headOf(found, 'blocks.0.attn', 0)).toMatchObject({ rows: 7, notFinite: 1, maxAbs: 0 });
+    expect(headOf(found, 'blocks.0.attn', 0)).toMatchObject({ rows: 7, notFinite: [0, 1], maxAbs: 0, above: true });
+    expect(found.sentence).toBe('It starts at L0, at L0H0 alone: scores are not finite in 1 row of B.');
+    expect(found.identical).toBe(false);
   });
   it('of long ones a sample of rows is compared, and that is said; all on request', async () => {
     const a = await made('long1', { queries: 700, heads: 1, dim: 4, bare: true }), b = await made('longs', { queries: 700, heads: 1, dim: 4, bare: true, spread: 2.1 }), found = await diff(a, b), all = await diff(a, b, { allRows: true });
@@ -166,6 +168,12 @@ describe('from q, k and v that were made up', () => {
     expect(all.sites[0].heads[0].rows).toBe(700);
     expect(all.notes).toEqual([]);
     expect(found.sites[0].heads[0].js / all.sites[0].heads[0].js).toBeCloseTo(1, 1);
+  });
+  it('heads that are too large to hold together are gone through one by one, with the same numbers', async () => {
+    const wanted = { queries: 40, heads: 6, kvHeads: 2, sink: [0, 1, 2, 3, 4, 5] }, a = await made('grpA', wanted), b = await made('grpB', { ...wanted, spread: 2.2 }), together = await diff(a, b), alone = await diff(a, b, { wholeBytes: 1 });
+    expect(together.sites[0].heads.some(head => head.js > 0.001)).toBe(true);
+    together.sites[0].heads.forEach((head, h) => { for (const name of ['js', 'klAB', 'tv', 'maxAbs', 'outputError', 'topKOverlap'] as const) expect(Math.abs(alone.sites[0].heads[h][name]! - head[name]!)).toBeLessThan(1e-6); });
+    expect(Math.abs(alone.sites[0].floor.probability - together.sites[0].floor.probability)).toBeLessThan(1e-5);
   });
   it('traces without a common site are refused by name', async () => {
     const error = await diff(whole, await made('alone', { queries: 8 })).catch((refusal: unknown) => refusal);
