@@ -57,7 +57,7 @@ export const steps = {
       'The lens now reads what was measured, and a hover over the class shows its heads. Export again, and both say *stale*: one click traces the new model with the same prompt.',
       '[Let it trace again by itself](command:workbench.action.openSettings?%5B%22attnscope.retraceOnChange%22%5D)',
     ],
-    alt: 'model.py again: the lens reads "6 sites" with sink heads and parity, and a hover shows thumbnails of heads',
+    alt: 'model.py again: a hover over the class Attention shows its sites, sink heads, parity and a thumbnail of every head',
     done: ['onCommand:attnscope.openHead', 'onCommand:workbench.action.openSettings'],
   },
 } as const satisfies Readonly<Record<string, Step>>;

@@ -62,7 +62,7 @@ describe('contributions', () => {
       for (const file of Object.values(media.image)) {
         const bytes = readFileSync(join(root, file));
         expect(bytes.subarray(1, 4).toString(), file).toBe('PNG');
-        expect(bytes.length, `${step}: ${file}`).toBeLessThan(150_000);
+        expect(bytes.length, `${step}: ${file}`).toBeLessThan(200_000);
       }
       expect(commandsIn(description).length, step).toBeGreaterThan(0);
       for (const event of completionEvents ?? []) if (event.startsWith('onCommand:attnscope.')) expect(commands).toHaveProperty([event.slice('onCommand:'.length)]);

@@ -1,7 +1,7 @@
 /** The product through VS Code's API, in a trusted workspace: lenses, hovers, traces, staleness, and an engine that may die. */
 import { strict as assert } from 'node:assert';
-import { existsSync, readdirSync, utimesSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { existsSync, readFileSync, readdirSync, utimesSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import * as vscode from 'vscode';
 import { childrenOf, hoverAt, lensesOf, model, openModelSource, prompt, readManifest, tabsOf, trace, workspaceUri } from './demo.ts';
 import { until, type Case } from './harness.ts';
@@ -117,5 +117,46 @@ export const trustedCases: readonly Case[] = [
     const file = await vscode.commands.executeCommand<string | undefined>('attnscope.trace', vscode.Uri.file(model), [vscode.Uri.file(model)]);
     assert.ok(file && existsSync(file));
     assert.equal(readManifest(file).input.text, prompt);
+  } },
+  { name: 'analysis killed at seeded moments of a trace: the trace is whole all the same, or the folder is as before, and the next one works', run: async () => {
+    const folder = dirname(first);
+    for (const afterMs of [60, 350, 900]) {
+      const before = readdirSync(folder);
+      const pid = await until('analysis', () => childrenOf('analysis.js')[0]), running = vscode.commands.executeCommand<string | undefined>('attnscope.trace', { model, prompt: longPrompt });
+      await new Promise(done => setTimeout(done, afterMs));
+      process.kill(pid, 'SIGKILL');
+      const file = await running, made = readdirSync(folder).filter(name => !before.includes(name));
+      assert.deepEqual(made, file === undefined ? [] : [basename(file)]);
+      if (file) assert.equal(readManifest(file).sites.length, 6);
+      // Dying twice within half a minute is told to the person; a restart starts the count anew.
+      await vscode.commands.executeCommand('attnscope.restartEngine');
+    }
+    assert.ok(await trace({ model, prompt }));
+  } },
+  { name: 'Copy Diagnostics: versions, runtime, settings, models and errors; no prompt', run: async () => {
+    const text = await vscode.commands.executeCommand<string>('attnscope.copyDiagnostics');
+    for (const part of [/AttnScope \d+\.\d+\.\d+/, /runner: .*node 24\.21\.0/, /adapter: \S/, /last run: cpu, .*onnxruntime 1\.30\.0/, /`attnscope\.codeLens`: `true`/, /`attnscope\.retraceOnChange`: `false`/, /Models found: [1-9]/, /storyteller\/model\.onnx/, /Last errors: [1-9]/]) assert.match(text, part);
+    assert.doesNotMatch(text, /lantern|Boris/);
+  } },
+  { name: 'attnscope.retraceOnChange: a model that is written anew is traced again by itself with the same prompt; off, it is not', run: async () => {
+    const folder = dirname(first), settings = vscode.workspace.getConfiguration('attnscope'), traces = (): string[] => readdirSync(folder).filter(name => name.endsWith('.attntrace'));
+    await trace({ model, prompt });
+    await settings.update('retraceOnChange', true, vscode.ConfigurationTarget.Global);
+    try {
+      const before = traces();
+      // In two pieces, as exporters write.
+      writeFileSync(model, readFileSync(model));
+      await new Promise(done => setTimeout(done, 500));
+      utimesSync(model, new Date(), new Date());
+      const made = await until('a trace that nobody asked for', () => traces().find(name => !before.includes(name)));
+      assert.equal(readManifest(join(folder, made)).input.text, prompt);
+      // Once, and not again and again.
+      await new Promise(done => setTimeout(done, 3_000));
+      assert.equal(traces().length, before.length + 1);
+    } finally { await settings.update('retraceOnChange', undefined, vscode.ConfigurationTarget.Global); }
+    const after = traces();
+    utimesSync(model, new Date(), new Date());
+    await new Promise(done => setTimeout(done, 4_000));
+    assert.deepEqual(traces(), after);
   } },
 ];

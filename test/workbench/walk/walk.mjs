@@ -135,14 +135,29 @@ export function walkCases({ server, page, lines }) {
       assert.match(await (await lensOverAttention(page, /\d+ sites/)).innerText(), /6 sites/);
       assert.equal(await lens(page, /stale/i).count(), 0);
     }],
-    ['the engine dies under an open trace: the page says so, and Restart brings the maps back', async () => {
+    ['the engine dies under an open trace: maps are back by themselves within three seconds; when it dies again at once, the page says so, and Restart brings them back', async () => {
       await page.locator('.tab', { hasText: '.attntrace' }).first().click();
       frame = await webviewFrame(page, '[data-testid="tab-overview"]');
       await inTrace('tab-overview').click();
       frame = await overview(page);
-      const pids = enginePids(server.extensions, 'analysis.js');
-      assert.equal(pids.length, 1);
-      process.kill(pids[0], 'SIGKILL');
+      const [first, ...others] = enginePids(server.extensions, 'analysis.js');
+      assert.deepEqual(others, []);
+      await frame.locator('[data-testid="head-cell"][data-label="L0H0"]').click();
+      await mapOf(frame, 'blocks.0.attn', 0);
+      process.kill(first, 'SIGKILL');
+      const struck = Date.now();
+      // A head that was not drawn before: its tiles have to come from the new process.
+      await inTrace('head-picker').locator('input').fill('L0H1');
+      await inTrace('head-picker').locator('input').press('Enter');
+      await mapOf(frame, 'blocks.0.attn', 1);
+      const backMs = Date.now() - struck;
+      assert.ok(backMs <= 3_000, `${backMs} ms`);
+      assert.equal(await inTrace('error').count(), 0);
+      const [second] = enginePids(server.extensions, 'analysis.js');
+      assert.notEqual(second, first);
+      await inTrace('tab-overview').click();
+      frame = await overview(page);
+      process.kill(second, 'SIGKILL');
       await inTrace('error').filter({ hasText: 'The engine stopped' }).waitFor();
       await picture('9-engine-stopped-dark');
       await inTrace('restart').click();
