@@ -16,6 +16,8 @@ const options = bundles.map(b => ({ ...b, outdir: 'dist' }));
 /** Files read at run time: the Python grammar and the shaders. */
 function copyAssets() {
   mkdirSync('dist', { recursive: true });
+  cpSync('node_modules/web-tree-sitter/web-tree-sitter.wasm', 'dist/web-tree-sitter.wasm');
+  cpSync('node_modules/tree-sitter-python/tree-sitter-python.wasm', 'dist/tree-sitter-python.wasm');
   cpSync('shaders', 'dist/shaders', { recursive: true, filter: from => !from.endsWith('.md') });
 }
 

@@ -14,7 +14,7 @@ const text = (file: string): string => readFileSync(join(root, file), 'utf8');
 const rooms: Readonly<Record<string, { readonly ours: readonly string[]; readonly packages: readonly string[] }>> = {
   'extension/contract': { ours: ['extension/contract'], packages: [] },
   'extension/children': { ours: ['extension/children', 'extension/contract'], packages: ['node:'] },
-  'extension/source': { ours: ['extension/source', 'extension/contract'], packages: [] },
+  'extension/source': { ours: ['extension/source', 'extension/contract'], packages: ['web-tree-sitter'] },
   'extension/host': { ours: ['extension/host', 'extension/contract', 'extension/source', 'extension/children'], packages: ['vscode', 'node:'] },
   'extension/engine/main': { ours: ['extension/engine', 'extension/contract', 'extension/source', 'extension/children'], packages: ['node:', 'pngjs'] },
   'extension/engine/onnx': { ours: ['extension/engine/onnx', 'extension/contract', 'extension/engine/maths'], packages: ['node:'] },

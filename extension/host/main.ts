@@ -1,4 +1,5 @@
 /** activate(): makes a few objects, registers them, done. */
+import { join } from 'node:path';
 import * as vscode from 'vscode';
 import { registerCommands } from './commands/handlers.ts';
 import { createComparePanels } from './compare-panel.ts';
@@ -30,7 +31,7 @@ let stop: (() => Promise<void>) | undefined;
 export function activate(context: vscode.ExtensionContext): void {
   const { log, errors } = rememberErrors(vscode.window.createOutputChannel('AttnScope', { log: true })), status = createStatus();
   const engine = createEngine(context, log), session = openSession(context.workspaceState), openTraces = createOpenTraces(() => engine.analysis());
-  const environments = createPythonEnvironments(log), sources = createPythonSources(environments, log), traces = createLiveTraces(session, openTraces, log), links = createSourceLinks(sources, traces);
+  const environments = createPythonEnvironments(log), sources = createPythonSources(environments, join(context.extensionPath, 'dist'), log), traces = createLiveTraces(session, openTraces, log), links = createSourceLinks(sources, traces);
   const models = createWorkspaceModels(log), inspector = createInspector(model => engine.sites(model), line => log.warn(line)), library = createTraceLibrary({ context, session, models, analysis: () => engine.analysis(), log });
   const tracing = createTracing(context, engine, session, status, log, { found: async () => (await models.current()).groups.flatMap(group => group.models.map(model => model.path)), made: file => void library.makeRoom(file) });
   const tracesView = createTracesView(library);

@@ -1,11 +1,11 @@
 /** Python as data: the workspace's files, read once and again when they change on the disk; open documents and notebooks as they are in the editor; what they and the models need of the environment. */
 import { readFile, stat } from 'node:fs/promises';
-import { sep } from 'node:path';
+import { join, sep } from 'node:path';
 import * as vscode from 'vscode';
 import { createIndex, type ModuleIndex } from '../source/module-index.ts';
 import { joinCells } from '../source/notebook.ts';
 import type { ModelOrigin } from '../source/origin.ts';
-import { parsePython } from '../source/python-parser.ts';
+import { createPythonParser, type PythonParser } from '../source/python-parser.ts';
 import type { SourceDocument } from '../source/python-module.ts';
 import { createInstalledSources, type InstalledSources } from './installed-sources.ts';
 import type { PythonEnvironments } from './python-environments.ts';
@@ -34,7 +34,8 @@ export function pythonCells(notebook: vscode.NotebookDocument): vscode.TextDocum
   return notebook.getCells().filter(cell => cell.kind === vscode.NotebookCellKind.Code && cell.document.languageId === 'python').map(cell => cell.document);
 }
 
-export function createPythonSources(environments: PythonEnvironments, log: vscode.LogOutputChannel): PythonSources {
+/** `dist`: folder of the parser's WebAssembly. */
+export function createPythonSources(environments: PythonEnvironments, dist: string, log: vscode.LogOutputChannel): PythonSources {
   const changed = new vscode.EventEmitter<void>(), wanted = new Set<string>();
   let together: Promise<Sources> | undefined, installed: Promise<InstalledSources> | undefined;
   /** Files of the workspace as they are on the disk, by path; undefined until they are needed. */
@@ -42,8 +43,12 @@ export function createPythonSources(environments: PythonEnvironments, log: vscod
   const open = new Map<string, { readonly version: string; readonly document: SourceDocument | undefined }>();
   const ofEnvironment = new Map<string, { readonly modified: number; readonly document: SourceDocument | undefined }>();
 
-  const parse = (path: string, text: string): SourceDocument | undefined => {
-    try { return { path, text, module: parsePython(text) }; }
+  let loading: Promise<PythonParser> | undefined, parser: PythonParser | undefined;
+  const ready = async (): Promise<void> => { parser = await (loading ??= createPythonParser({ runtimeWasm: join(dist, 'web-tree-sitter.wasm'), grammarWasm: join(dist, 'tree-sitter-python.wasm') })); };
+
+  /** `key`: an open document, whose next version costs only its changes. */
+  const parse = (path: string, text: string, key?: string): SourceDocument | undefined => {
+    try { return { path, text, module: parser!.parse(text, key) }; }
     catch (error) { log.warn(`${path} was not read: ${error instanceof Error ? error.message : String(error)}`); return undefined; }
   };
   const read = async (path: string, bytes = mostBytes): Promise<SourceDocument | undefined> => {
@@ -60,13 +65,13 @@ export function createPythonSources(environments: PythonEnvironments, log: vscod
     return document;
   };
   const ofOpen = (of: vscode.TextDocument, packages: readonly string[]): SourceDocument | undefined => {
-    const path = sourcePath(of), document = remembered(path, String(of.version), () => parse(path, of.getText()));
+    const path = sourcePath(of), document = remembered(path, String(of.version), () => parse(path, of.getText(), path));
     return document && isInstalled(path, packages) ? { ...document, installed: true } : document;
   };
   const ofNotebook = (notebook: vscode.NotebookDocument): SourceDocument | undefined => {
     const path = notebook.uri.fsPath, cells = pythonCells(notebook);
     return remembered(path, cells.map(cell => `${cell.uri.fragment} ${cell.version}`).join(), () => {
-      const { text, starts } = joinCells(cells.map(cell => cell.getText())), document = parse(path, text);
+      const { text, starts } = joinCells(cells.map(cell => cell.getText())), document = parse(path, text, path);
       return document && { ...document, cells: starts };
     });
   };
@@ -92,6 +97,7 @@ export function createPythonSources(environments: PythonEnvironments, log: vscod
   };
   const inEnvironment = (): Promise<InstalledSources> => installed ??= environments.folders().then(folders => createInstalledSources(folders, readInstalled));
   const collect = async (): Promise<Sources> => {
+    await ready();
     const packages = await environments.folders();
     const shown = vscode.workspace.textDocuments.filter(isPython), notebooks = vscode.workspace.notebookDocuments.filter(one => one.uri.scheme === 'file');
     const files = await (onDisk ??= loadAll()), hidden = new Set(shown.map(sourcePath));
@@ -120,6 +126,7 @@ export function createPythonSources(environments: PythonEnvironments, log: vscod
       invalidate();
     }
   };
+  const forget = (path: string): void => { open.delete(path); parser?.forget(path); };
   const watcher = vscode.workspace.createFileSystemWatcher('**/*.py');
   const subscriptions = [
     changed, watcher, watcher.onDidChange(touched), watcher.onDidCreate(touched),
@@ -128,10 +135,10 @@ export function createPythonSources(environments: PythonEnvironments, log: vscod
     vscode.workspace.onDidChangeWorkspaceFolders(() => { onDisk = undefined; invalidate(); }),
     vscode.workspace.onDidChangeTextDocument(event => { if ((isPython(event.document) || isPythonCell(event.document)) && event.contentChanges.length) invalidate(); }),
     vscode.workspace.onDidOpenTextDocument(opened => { if (isPython(opened)) invalidate(); }),
-    vscode.workspace.onDidCloseTextDocument(closed => { if (isPython(closed)) { invalidate(); open.delete(sourcePath(closed)); } }),
+    vscode.workspace.onDidCloseTextDocument(closed => { if (isPython(closed)) { invalidate(); forget(sourcePath(closed)); } }),
     vscode.workspace.onDidOpenNotebookDocument(invalidate),
     vscode.workspace.onDidChangeNotebookDocument(event => { if (event.contentChanges.length) invalidate(); }),
-    vscode.workspace.onDidCloseNotebookDocument(closed => { invalidate(); open.delete(closed.uri.fsPath); }),
+    vscode.workspace.onDidCloseNotebookDocument(closed => { invalidate(); forget(closed.uri.fsPath); }),
   ];
   return {
     all: (files = []) => {
@@ -142,7 +149,7 @@ export function createPythonSources(environments: PythonEnvironments, log: vscod
     },
     filesOf: async origin => (await inEnvironment()).filesOf(origin),
     onDidChange: changed.event,
-    dispose: () => { clearTimeout(waiting); for (const one of subscriptions) one.dispose(); },
+    dispose: () => { clearTimeout(waiting); for (const one of subscriptions) one.dispose(); void loading?.then(made => made.dispose(), () => undefined); },
   };
 }
 

@@ -94,11 +94,11 @@ async function interactive(): Promise<void> {
   for (const one of [out, second]) rmSync(one, { force: true });
 }
 
-function lenses(): void {
+async function lenses(): Promise<void> {
   say('\nLenses of a Python file, from its text, medians of 41');
   say('| file | lines | lenses | first ms | median ms | processor ms | limit ms |');
   say('|--|--|--|--|--|--|--|');
-  for (const one of lensBench(join(here, '..'))) say(`| ${one.name} | ${one.lines} | ${one.lenses} | ${one.firstMs.toFixed(1)} | ${one.medianMs.toFixed(1)} | ${one.cpuMs.toFixed(1)} | ${one.limitMs} |`);
+  for (const one of await lensBench(join(here, '..'))) say(`| ${one.name} | ${one.lines} | ${one.lenses} | ${one.firstMs.toFixed(1)} | ${one.medianMs.toFixed(1)} | ${one.cpuMs.toFixed(1)} | ${one.limitMs} |`);
 }
 
 async function looking(): Promise<void> {
@@ -108,7 +108,7 @@ async function looking(): Promise<void> {
 }
 
 async function main(): Promise<void> {
-  if (!only || only === 'lens') lenses();
+  if (!only || only === 'lens') await lenses();
   if (!only || only === 'trace') await traces();
   if (!only || only === 'open') await opening();
   if (!only || only === 'interactive') await interactive();

@@ -2,21 +2,25 @@
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { lensesFor } from '../../extension/source/lenses.ts';
-import { parsePython } from '../../extension/source/python-parser.ts';
+import { createPythonParser } from '../../extension/source/python-parser.ts';
 
 const lines = 2_000, rounds = 41, limitMs = 30;
 const dense = ['nanogpt.py', 'hf_style.py', 'mixed.py', 'subclass.py'];
 
 export interface LensReport { readonly name: string; readonly lines: number; readonly lenses: number; readonly firstMs: number; readonly medianMs: number; readonly cpuMs: number; readonly limitMs: number }
 
-/** From the text to the lenses, as after every keystroke; `root` is the checkout. The first is what a file costs when it is opened in a fresh editor. */
-export function lensBench(root: string): readonly LensReport[] {
+/**
+ * From the text to the lenses, as after every keystroke: each round has one letter more; `root` is the checkout. The first is what a file
+ * costs when it is opened in a fresh editor.
+ */
+export async function lensBench(root: string): Promise<readonly LensReport[]> {
+  const parser = await createPythonParser({ runtimeWasm: join(root, 'dist/web-tree-sitter.wasm'), grammarWasm: join(root, 'dist/tree-sitter-python.wasm') });
   return [...realFile(root), { name: 'fixtures, dense', text: denseText(root) }].map(({ name, text }) => {
     const times: number[] = [], processor: number[] = [];
     let lenses = 0;
     for (let round = 0; round < rounds; round++) {
-      const cpu = process.cpuUsage(), start = performance.now();
-      lenses = lensesFor({ path: '/a.py', text, module: parsePython(text) }, []).length;
+      const at = text.indexOf('\n', Math.floor(text.length * round / rounds)), now = `${text.slice(0, at)} #${text.slice(at)}`, cpu = process.cpuUsage(), start = performance.now();
+      lenses = lensesFor({ path: '/a.py', text: now, module: parser.parse(now, name) }, []).length;
       times.push(performance.now() - start);
       const { user, system } = process.cpuUsage(cpu);
       processor.push((user + system) / 1_000);

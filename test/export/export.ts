@@ -7,22 +7,23 @@ import { attentionClasses } from '../../extension/source/attention-classes.ts';
 import { exportTargets } from '../../extension/source/export-script/targets.ts';
 import { exportScript } from '../../extension/source/export-script/write.ts';
 import { createIndex } from '../../extension/source/module-index.ts';
-import { parsePython } from '../../extension/source/python-parser.ts';
+import { createPythonParser, type PythonParser } from '../../extension/source/python-parser.ts';
 import { cases, type Case } from './cases.ts';
 
 const root = resolve(__dirname, '..'), python = process.env.ATTNSCOPE_TORCH_PYTHON!, scratch = mkdtempSync(join(tmpdir(), 'attnscope-export-'));
 const fixtures = join(root, 'test/unit/source/fixtures/export'), cli = join(root, 'dist/attnscope.js');
 const sitePackages = execFileSync(python, ['-c', 'import importlib.util as u; s = u.find_spec("transformers"); print(s.submodule_search_locations[0] if s else "")'], { encoding: 'utf8' }).trim();
 
-main();
+void main();
 
-function main(): void {
+async function main(): Promise<void> {
+  const parser = await createPythonParser({ runtimeWasm: join(root, 'dist/web-tree-sitter.wasm'), grammarWasm: join(root, 'dist/tree-sitter-python.wasm') });
   const wanted = process.argv.slice(2), chosen = cases.filter(one => wanted.length === 0 || wanted.some(part => one.name.includes(part)));
   let failed = 0;
   for (const [i, one] of chosen.entries()) {
     const started = Date.now();
     let said: string;
-    try { said = check(one, join(scratch, String(i))); } catch (error) { failed++; said = `FAILED: ${(error as Error).message}`; }
+    try { said = check(one, join(scratch, String(i)), parser); } catch (error) { failed++; said = `FAILED: ${(error as Error).message}`; }
     console.log(`${one.name}: ${said} (${((Date.now() - started) / 1000).toFixed(1)} s)`);
   }
   rmSync(scratch, { recursive: true, force: true });
@@ -30,9 +31,9 @@ function main(): void {
   process.exitCode = failed > 0 || chosen.length === 0 ? 1 : 0;
 }
 
-function check(one: Case, folder: string): string {
+function check(one: Case, folder: string, parser: PythonParser): string {
   mkdirSync(folder, { recursive: true });
-  const files = put(one.source, folder), index = createIndex(files.map(path => ({ path, module: parsePython(readFileSync(path, 'utf8')) })));
+  const files = put(one.source, folder), index = createIndex(files.map(path => ({ path, module: parser.parse(readFileSync(path, 'utf8')) })));
   const attention = one.attention === undefined ? attentionClasses([...new Set(index.all.map(ref => ref.document))], index)[0].ref : index.named(one.attention)[0];
   const model = exportTargets(index, attention)[0], place = one.source.startsWith('hf:') ? folder : join(model.document.path, '..');
   const script = exportScript(index, model, attention, { climb: 0 }), file = join(place, script.fileName);

@@ -5,9 +5,8 @@ import { hoverAt } from '../../../extension/source/hovers.ts';
 import { lensesFor } from '../../../extension/source/lenses.ts';
 import { linkSites } from '../../../extension/source/link.ts';
 import { joinCells } from '../../../extension/source/notebook.ts';
-import { parsePython } from '../../../extension/source/python-parser.ts';
 import type { SourceDocument } from '../../../extension/source/python-module.ts';
-import { document, fixtureText, nodeSite, site } from './support.ts';
+import { document, fixtureText, nodeSite, site, parsePython } from './support.ts';
 
 const cells = [
   '%pip install torch\n!nvidia-smi\nimport torch\nfrom torch import nn',

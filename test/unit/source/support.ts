@@ -2,8 +2,15 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Site, SiteSource } from '../../../extension/contract/site.ts';
-import { parsePython } from '../../../extension/source/python-parser.ts';
+import { createRequire } from 'node:module';
+import { createPythonParser } from '../../../extension/source/python-parser.ts';
 import type { PythonClass, SourceDocument, TextRange } from '../../../extension/source/python-module.ts';
+
+export const wasmFiles = (() => {
+  const require = createRequire(import.meta.url);
+  return { runtimeWasm: require.resolve('web-tree-sitter/web-tree-sitter.wasm'), grammarWasm: require.resolve('tree-sitter-python/tree-sitter-python.wasm') };
+})();
+export const { parse: parsePython } = await createPythonParser(wasmFiles);
 
 export function fixtureText(name: string): string { return readFileSync(join(import.meta.dirname, 'fixtures', name), 'utf8'); }
 export const demoFile = join(import.meta.dirname, '../../../media/demo/model.py');
