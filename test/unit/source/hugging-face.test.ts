@@ -67,6 +67,14 @@ describe.each(models)('%s', model => {
   });
 });
 
+const further: Readonly<Record<string, readonly [folder: string, cls: string]>> = { distilbert: ['distilbert', 'DistilBertSelfAttention'], gemma2: ['gemma2', 'Gemma2Attention'], mistral_sw: ['mistral', 'MistralAttention'], phi3: ['phi3', 'Phi3Attention'] };
+it.each(zooCases().filter(c => c.architecture in further).map(c => [c.architecture, c.export, c.file]))('%s/%s: among the files of all of them, its own', async (architecture, exported, file) => {
+  const [folder, cls] = further[architecture], documents = await Promise.all(Object.values(further).map(([each]) => installed(each)));
+  const links = linkSites({ sites: await sitesOf(file), modelFile: 'model.onnx', origin: { modelTypes: [folder], files: [fileOf(folder)] } }, documents);
+  expect(brief(links)).toEqual(links.map(() => `${exported.includes('dynamo') ? 'stack-trace' : 'node-path'} ${cls}`));
+  expect(links.length).toBe(2);
+});
+
 describe('what holds them apart', () => {
   const tsOf = (model: Model): string => zooCases().find(c => c.architecture === model && c.export.endsWith('ts'))!.file;
   it('a path that many installed models have proves nothing by itself', async () => {
