@@ -6,14 +6,14 @@ type Found = Pick<TraceDiff, 'sites' | 'first' | 'worst' | 'identical' | 'sameIn
 
 /** `input`: of A, to name tokens. */
 export function diffSentence(found: Found, input: TraceInput): string {
-  const { sites, first, worst, identical, sameInput, tolerance } = found, heads = sites.reduce((sum, site) => sum + site.heads.length, 0), start = first ? sites.findIndex(site => site.name === first.site) : -1;
+  const { sites, first, worst, identical, sameInput, tolerance } = found, heads = sites.reduce((sum, site) => sum + distinct(site.heads), 0), start = first ? sites.findIndex(site => site.name === first.site) : -1;
   if (identical) return `The two traces are the same: every difference at all ${heads} heads is exactly 0.`;
   if (!first || start < 0) {
     if (!worst.length) return `No head differs: every difference at all ${heads} heads is exactly 0.${nextToken(found, 0)}`;
     const most = sites.flatMap(site => site.heads.map(head => ({ site, head }))).reduce((a, b) => (b.head.maxAbs > a.head.maxAbs ? b : a));
     return `No head differs by more than ${tolerance ? short(tolerance) : 'rounding'}: the largest change of a probability is ${short(most.head.maxAbs)} at ${most.site.label}H${most.head.head}, where rounding explains ${short(most.site.floor.probability)}.${nextToken(found, 0)}`;
   }
-  const site = sites[start], others = site.heads.filter(one => one.above).length - 1, beside = site.heads.length === 1 ? '' : others ? `, most of all at ${first.label} (${others + 1} of its ${site.heads.length} heads differ)` : `, at ${first.label} alone`;
+  const site = sites[start], many = distinct(site.heads), above = distinct(site.heads.filter(one => one.above)), beside = many === 1 ? '' : above > 1 ? `, most of all at ${first.label} (${above} of its ${many} heads differ)` : `, at ${first.label} alone`;
   return `${sameInput ? 'It starts' : 'Where the prompts allow a comparison, it starts'} at ${site.label}${beside}: ${what(site, headOf(site, first), input, tolerance)}.${before(sites.slice(0, start), tolerance)}${largest(sites, worst[0], first)}${nextToken(found, first.batch)}`;
 }
 
@@ -31,9 +31,9 @@ function what({ floor, queries, keys }: SiteDiff, head: HeadDiff, input: TraceIn
 }
 
 function before(sites: readonly SiteDiff[], tolerance: number): string {
-  const heads = sites.flatMap(site => site.heads);
-  if (!heads.length) return '';
-  return ` ${heads.length === 1 ? 'The head before it agrees' : `All ${heads.length} heads before it agree`}${heads.every(isZero) ? ' exactly' : tolerance ? `, up to ${short(tolerance)}` : ', up to rounding'}.`;
+  const heads = sites.flatMap(site => site.heads), many = sites.reduce((sum, site) => sum + distinct(site.heads), 0);
+  if (!many) return '';
+  return ` ${many === 1 ? 'The head before it agrees' : `All ${many} heads before it agree`}${heads.every(isZero) ? ' exactly' : tolerance ? `, up to ${short(tolerance)}` : ', up to rounding'}.`;
 }
 
 /** Where the difference is largest, when that is at another site. */
@@ -47,6 +47,9 @@ function nextToken({ next }: Found, batch: number): string {
   if (!a || !b) return '';
   return a.id === b.id ? ` The most likely next token stays ${JSON.stringify(a.token)} (${percent(a.a!)} → ${percent(b.b!)}).` : ` The most likely next token was ${JSON.stringify(a.token)} (${percent(a.a!)}) and becomes ${JSON.stringify(b.token)} (${percent(b.b!)}).`;
 }
+
+/** Heads of one site, whatever the samples. */
+function distinct(heads: readonly HeadDiff[]): number { return new Set(heads.map(head => head.head)).size; }
 
 function headOf(site: SiteDiff, at: { readonly batch: number; readonly head: number }): HeadDiff { return site.heads.find(one => one.batch === at.batch && one.head === at.head)!; }
 

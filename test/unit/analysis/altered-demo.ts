@@ -1,6 +1,7 @@
 /** Copies of the demo model with weights of one head changed where they lie in its file. */
 import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import type { Prompt } from '../../../extension/contract/api.ts';
 import { openModel } from '../../../extension/engine/onnx/open.ts';
 import { completeCapture } from '../../../extension/engine/analysis/complete.ts';
 import { capture } from '../../../extension/engine/run/capture.ts';
@@ -20,9 +21,9 @@ export async function alteredDemo(folder: string, projection: 'q' | 'k' | 'v', l
   return model;
 }
 
-/** Traces a model on a text; returns the trace's path. */
-export async function traced(model: string, text: string, out: string, dtype: 'fp16' | 'fp32' = 'fp32'): Promise<string> {
-  await capture({ model, prompt: { kind: 'text', text }, out, dtype }, { progress: () => undefined });
+/** Traces a model, on a text or whatever else it takes; returns the trace's path. */
+export async function traced(model: string, prompt: string | Prompt, out: string, dtype: 'fp16' | 'fp32' = 'fp32'): Promise<string> {
+  await capture({ model, prompt: typeof prompt === 'string' ? { kind: 'text', text: prompt } : prompt, out, dtype }, { progress: () => undefined });
   await completeCapture({ out });
   return out;
 }

@@ -1,7 +1,7 @@
 /** Comparing traces: a head whose weights were changed is named as the first; equal traces give 0; numbers as a float64 twin has them. */
 import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Progress } from '../../../extension/contract/api.ts';
 import type { HeadDiff, TraceDiff } from '../../../extension/contract/diff.ts';
@@ -114,6 +114,12 @@ describe('other differences', () => {
     expect(found.sites[0].precision).toEqual({ a: 'F32', b: 'F16' });
     expect(found.sentence).toMatch(/^No head differs by more than rounding: the largest change of a probability is \S+ at L\dH\d, where rounding explains \S+\. The most likely next token stays ".+" \(\S+% → \S+%\)\.$/);
     expect(found.sites.every(site => site.floor.probability > 2e-5 && site.floor.probability < 0.05)).toBe(true);
+  });
+  it.each([['llama', 'eager-ts', 'sdpa-dynamo23'], ['gpt2', 'sdpa-ts', 'eager-dynamo18']])('two exports of %s (%s, %s), which compute in another order, agree up to rounding, and the floor says so', async (name, one, other) => {
+    const zoo = resolve(import.meta.dirname, '../../zoo/models', name), prompt = { kind: 'tensors' as const, file: join(zoo, 'reference.safetensors') }, [a, b] = await Promise.all([one, other].map(file => traced(join(zoo, `${file}.onnx`), prompt, at(`${name}-${file}`))));
+    const found = await diff(a, b);
+    expect(found).toMatchObject({ first: null, identical: false, models: 'different', sameInput: true });
+    expect(found.sentence).toMatch(/^No head differs by more than rounding: the largest change of a probability is \S+e-[78] at L\dH\d, where rounding explains 2e-5\./);
   });
   it('of two prompts the positions that both have are compared, and that is said', async () => {
     const found = await diff(whole, await traced(model, 'Anna gave the lantern to Carol. Then Boris went home and slept until noon.', at('other')));
