@@ -92,7 +92,7 @@ const revive = value => value && value.base64 ? new ({ Float32Array, Int32Array 
 window.acquireVsCodeApi = () => ({
   getState: () => kept, setState: state => { kept = state; sessionStorage.setItem('kept', JSON.stringify(state)); },
   postMessage: ({ message }) => {
-    if (!('call' in message)) { window.replies.push(message); return; }
+    if (!('call' in message)) { if ('ok' in message || 'err' in message) window.replies.push(message); return; }
     const say = reply => window.postMessage({ to: 'panel', message: reply }, '*');
     fetch('/call', { method: 'POST', body: JSON.stringify(message, (_, value) => value instanceof Uint8Array ? btoa(Array.from(value, byte => String.fromCharCode(byte)).join('')) : value) }).then(r => r.text()).then(text => {
       const answer = JSON.parse(text, (_, value) => revive(value));

@@ -49,8 +49,14 @@ export function MapPane({ store, state, site, head, batch, axes, top, primary, a
   useEffect(() => map().again(), [state]);
   useEffect(() => map().show(view), [view]);
   useEffect(() => { if (change) onChange(label, change); }, [change]);
-  // Focus from elsewhere (a search, a link) may lie outside of the window.
-  useEffect(() => { if (!active && primary && row !== undefined && col !== undefined && change) seek({ row, col }); }, [row, col, change !== undefined]);
+  // Focus that comes from elsewhere (a search) may lie outside of the window; where the map begins is what a person, or a link, chose.
+  const followed = useRef<string | undefined>(undefined);
+  useEffect(() => {
+    if (!change) return;
+    const here = `${row} ${col}`;
+    if (!active && primary && row !== undefined && col !== undefined && followed.current !== undefined && followed.current !== here) seek({ row, col });
+    followed.current = here;
+  }, [row, col, change !== undefined]);
   const seek = (cell: Cell): void => { const to = bringIn(map().view, cell, extent, map().size); if (to.row !== map().view.row || to.col !== map().view.col) map().move(centreOn(map().view, cell, extent, map().size)); };
 
   const shown: Shown = { label, words: axes.words, hidden: axes.hidden, sink: axes.sink, renormalised: axes.renormalised, pooled: change ? 2 ** change.level : 1 };

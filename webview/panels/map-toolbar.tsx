@@ -54,7 +54,7 @@ export function MapToolbar({ store, state, site, head, batch, keys }: Props) {
           <Toggle on={options.drawn === 'lines'} testid="draw-lines" title="Lines between two columns of tokens, for short inputs (l)" onPress={toLines}>Lines</Toggle>
           <Toggle on={pinned} disabled={!pinned && options.pins.length >= mostPins} testid="pin" title={!pinned && options.pins.length >= mostPins ? `At most ${mostPins} heads are pinned` : 'Keep this head beside the others that you look at (p)'} onPress={pin}>Pin</Toggle>
         </span>
-        <SearchField label="Find text" testid="find-text" size={14} value={text} wrong={text.trim() !== '' && !matches.length} onType={typed => { setText(typed); if (rowsAreTokens) go(findText(input, batch, typed)[0]); }} onStep={step} onLeave={() => document.querySelector<HTMLElement>('[role="application"]')?.focus()} handle={to => keys.set('/', to)} />
+        <SearchField label="Find text" testid="find-text" size={14} wrong={text.trim() !== '' && !matches.length} onType={typed => { setText(typed); if (rowsAreTokens) go(findText(input, batch, typed)[0]); }} onStep={step} onLeave={() => document.querySelector<HTMLElement>('[role="application"]')?.focus()} handle={to => keys.set('/', to)} />
         {text.trim() !== '' && <span class="quiet" role="status" data-testid="matches">{matches.length ? `${at >= 0 ? at + 1 : '–'} of ${matches.length}` : 'not in this prompt'}</span>}
         <button type="button" class="link" aria-expanded={help} title="Keys (?)" data-testid="keys" onClick={() => setHelp(!help)}>Keys</button>
       </div>

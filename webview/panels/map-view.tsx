@@ -1,5 +1,5 @@
 /** The chosen head and those pinned beside it, on one scale, with the legend, the row in numbers, and what can be taken out of it. */
-import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { TracePanelState } from '../../extension/contract/api.ts';
 import { headLabel, type Site } from '../../extension/contract/site.ts';
 import { Button } from '../controls/toolkit.tsx';
@@ -52,7 +52,8 @@ export function MapView({ store, state, site, head, batch, keys }: Props) {
   keys.set('image', () => { file('png').then(({ name, bytes }) => store.host.saveImage({ name, png: bytes })).catch((error: unknown) => store.fail(error)); });
   // A map that is replaced (another head, other cells) takes the keyboard's focus with it: give it to its successor.
   const mapHasFocus = useRef(false), column = useRef<HTMLDivElement>(null);
-  useEffect(() => { if (mapHasFocus.current && (document.activeElement === document.body || document.activeElement === null)) column.current?.querySelector<HTMLElement>('[role="application"]')?.focus(); });
+  // Before the next key is heard.
+  useLayoutEffect(() => { if (mapHasFocus.current && (document.activeElement === document.body || document.activeElement === null)) column.current?.querySelector<HTMLElement>('[role="application"]')?.focus(); });
   const Pane = lines ? LinesPane : MapPane, across = panes.length <= 3 ? panes.length : panes.length === 4 ? 2 : 3;
   return (
     <div class="map-and-row">

@@ -47,7 +47,7 @@ export class Store {
       // What was remembered may be of a trace with more samples than this one.
       if (batch >= input.ids.length) this.arrange({ batch: 0, view: undefined });
       if (state.view !== undefined && !this.#revealed) { this.#revealed = true; this.showView(state.view); }
-      if (state.reveal && !this.#revealed) { this.#revealed = true; this.show(state.reveal.site, state.reveal.head, state.reveal.batch); }
+      else if (state.reveal && !this.#revealed) { this.#revealed = true; this.show(state.reveal.site, state.reveal.head, state.reveal.batch); }
       else if (!sites.some(one => one.name === site)) this.arrange({ site: sites[0]?.name, head: 0, view: undefined });
     } catch (error) { this.fail(error); }
   }
