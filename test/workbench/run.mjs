@@ -13,6 +13,7 @@ import { openWorkbench } from '../bed/workbench.mjs';
 import { packageCases } from './package.mjs';
 import { packSuite } from './suite-extension.mjs';
 import { compareCases, twoTraces } from './walk/compare.mjs';
+import { exportCases, exportWorkspace } from './walk/export.mjs';
 import { sourceCases, sourceWorkspace } from './walk/source.mjs';
 import { walkCases } from './walk/walk.mjs';
 
@@ -23,6 +24,7 @@ const otherNode = { ATTNSCOPE_OTHER_NODE: process.execPath, ATTNSCOPE_OTHER_NODE
 /** Further walks, each in a workbench of its own: what puts its files into the workspace, and its steps. */
 const walks = {
   compare: { prepare: twoTraces, cases: compareCases },
+  export: { prepare: exportWorkspace, cases: exportCases },
   source: { prepare: sourceWorkspace, cases: sourceCases },
 };
 
