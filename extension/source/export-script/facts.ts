@@ -121,7 +121,7 @@ function constructorOf(index: ModuleIndex, model: ClassRef): Constructor {
     if (factory !== undefined) return { parameters, config: { name: parameter.name, factory } };
     if (bundles) return { parameters, config: { name: parameter.name, as, ref: means.ref } };
     // The annotation is a library's class, as PretrainedConfig: it is there under the name that the file uses.
-    if (means?.kind === 'external') return { parameters, config: { name: parameter.name, as } };
+    if (means?.kind === 'external' && /^[\w.]+$/.test(as!)) return { parameters, config: { name: parameter.name, as } };
     const fallback = defaultClass(index, model, parameter);
     if (fallback) return { parameters, config: { name: parameter.name, ...fallback } };
     const near = index.inDocument(model.document).filter(ref => configClass.test(ref.cls.name) && index.method(ref, 'forward') === undefined);

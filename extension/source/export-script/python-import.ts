@@ -20,7 +20,7 @@ export function importSource(facts: ModelFacts, { climb, installedAs }: ScriptPl
     sys.path.insert(0, str(top))
     run = lambda: importlib.import_module(name)`;
   return `def source_module():
-    """${fileName} as a module. It is imported with the package around it, so that its own imports hold."""
+    """The source as a module. It is imported with the package around it, so that its own imports hold."""
     sys.path.append(str(${climb > 0 ? `FOLDER.parents[${climb - 1}]` : 'FOLDER'}))
 ${load}
     try:

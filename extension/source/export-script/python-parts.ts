@@ -211,6 +211,8 @@ def export(model, inputs, made, names, results, options):
     if options.exporter != "torchscript":
         # One file holds at most 2 GB: the weights of larger models go into a file of their own beside it.
         large = sum(p.numel() * p.element_size() for p in model.parameters()) > 1_800_000_000
+        # It warns for every name that two inputs share, as they should.
+        warnings.filterwarnings("ignore", message="(?s).*shares the same shape constraints")
         try:
             torch.onnx.export(model, tuple(made.values()), str(options.out), dynamo=True, dynamic_shapes=dynamic, external_data=large, **common)
             return "dynamo"

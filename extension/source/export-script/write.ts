@@ -27,7 +27,7 @@ export function exportScript(index: ModuleIndex, model: ClassRef, attention: Cla
   }
   const parts = recipe.parts(facts, place), source = pathParts(model.document.path).at(-1) ?? '';
   const fileName = `export_${snake(name)}_onnx.py`, output = `${snake(name)}_onnx/model.onnx`;
-  const imports = ['argparse', 'ast', 'dataclasses', 'json', 'shutil', 'sys', 'traceback', ...parts.imports].sort();
+  const imports = ['argparse', 'ast', 'dataclasses', 'json', 'shutil', 'sys', 'traceback', 'warnings', ...parts.imports].sort();
   const text = `${docstring(facts, parts, { source, fileName, output })}
 
 ${imports.map(one => one === 'importlib' ? 'import importlib.util' : `import ${one}`).join('\n')}
@@ -41,7 +41,8 @@ ATTENTION = ${quoted(`${facts.attention.cls.qualifiedName} in ${pathParts(facts.
 PACKAGES = ${quoted(parts.packages.join(' '))}
 WEIGHTS = ${quoted(parts.weights)}
 
-# What forward is given: kind, axes (a name: any length), and the part of the model that reads it. "unknown" is asked of that part.
+# What forward is given: kind, axes (a name: any length), and the part of the model that reads it.
+# "unknown" is asked of that part.
 INPUTS = {
 ${parts.inputs.map(input => `    ${quoted(input.name)}: (${quoted(input.kind)}, (${input.axes.map(quoted).join(', ')}${input.axes.length === 1 ? ',' : ''}), ${readerOf(facts, input.name)}),`).join('\n')}
 }
@@ -78,7 +79,7 @@ function readerOf(facts: ModelFacts, name: string): string {
 
 function docstring(facts: ModelFacts, parts: ScriptParts, { source, fileName, output }: { readonly source: string; readonly fileName: string; readonly output: string }): string {
   const list = (names: readonly string[]): string => names.length > 0 ? names.join(', ') : 'none';
-  return `"""Exports ${facts.model.cls.name} of ${source} to ONNX for AttnScope, and checks the file against PyTorch.
+  return `"""${wrapped(`Exports ${facts.model.cls.name} of ${source} to ONNX for AttnScope, and checks the file against PyTorch.
 
 Written by AttnScope from what the source says; it is yours to change. Run it with the Python that runs ${source}:
 
@@ -94,8 +95,14 @@ Exporter: torch.onnx.export with dynamo=True, which records the line of Python b
 Dynamic axes: ${list(parts.axes)}.
 Attention: as it is. Neither eager attention nor attentions among the outputs are needed: AttnScope finds them in the graph.
 Model: ${parts.built}
-Inputs: ${list(parts.inputs.map(input => input.name))}. Left at their defaults: ${list(facts.leftOut.filter(name => !parts.inputs.some(input => input.name === name)))}.
+Inputs: ${list(parts.inputs.map(input => input.name))}. Left at their defaults: ${list(facts.leftOut.filter(name => !parts.inputs.some(input => input.name === name)))}.`)}
 """`;
+}
+
+/** Lines of at most 100 characters, as Python's own conventions like them; what goes on after a `Word:` is indented. Nothing of a file's name ends the string around it. */
+function wrapped(text: string): string {
+  const safe = text.replaceAll('\\', '/').replaceAll('"""', '\'\'\'');
+  return safe.split('\n').map(line => line.startsWith(' ') ? line : line.replace(/(?! )(.{1,98})(?: |$)/g, '$1\n').trimEnd().replaceAll('\n', /^[A-Z]\w+: /.test(line) ? '\n  ' : '\n')).join('\n');
 }
 
 /** A subclass, and no wrapper around the model: a wrapper would put its own name before every module. */
