@@ -2,13 +2,13 @@
 import type { Attribute, PythonClass, PythonFunction, PythonImport, PythonModule, Registration, Value } from './python-module.ts';
 import { scanFunction } from './scan-function.ts';
 import { fieldsOf } from './signature.ts';
-import { child, createSource, dottedName, stringLiteral, type Source, type Syntax } from './syntax.ts';
+import { child, dottedName, stringLiteral, type Source, type Syntax } from './syntax.ts';
 import { either, valueOf } from './values.ts';
 
 const maxClasses = 2000;
 
-export function extractModule(text: string, root: Syntax): PythonModule {
-  const source = createSource(text);
+/** `root`: a module, or one statement of it. */
+export function extractModule(source: Source, root: Syntax): PythonModule {
   const classes: PythonClass[] = [];
   const functions: PythonFunction[] = [];
   const imports: PythonImport[] = [];

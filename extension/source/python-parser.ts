@@ -3,7 +3,8 @@ import { Edit, Language, Parser, type Tree, type TreeCursor } from 'web-tree-sit
 import { UserError } from '../contract/errors.ts';
 import { extractModule } from './extract.ts';
 import type { PythonModule } from './python-module.ts';
-import type { Syntax } from './syntax.ts';
+import { joinStatements, shifted } from './statements.ts';
+import { createSource, type Syntax } from './syntax.ts';
 
 /** Longer files are refused: no hand-written model is that long, and parsing holds the editor's extension host. */
 export const maxSourceBytes = 4 * 2 ** 20;
@@ -37,7 +38,7 @@ export async function createPythonParser(files: { readonly runtimeWasm: string |
     const name = language.nodeTypeIsNamed(id) ? language.nodeTypeForId(id) ?? '' : '';
     return { name, open: !closed.has(name) && !leaves.has(name), counts: name !== '' && name !== 'comment' };
   });
-  const kept = new Map<string, { text: string; tree: Tree }>();
+  const kept = new Map<string, { text: string; tree: Tree; statements: ReadonlyMap<string, Statement> }>();
   return {
     parse(text, key) {
       if (text.length > maxSourceBytes) throw new UserError(`The Python file has ${(text.length / 2 ** 20).toFixed(1)} million characters; AttnScope reads up to ${maxSourceBytes / 2 ** 20} million.`, 'Move the model into a file of its own.');
@@ -52,11 +53,12 @@ export async function createPythonParser(files: { readonly runtimeWasm: string |
       }
       old?.tree.delete();
       const cursor = tree.walk();
+      const statements = new Map<string, Statement>();
       try {
-        return extractModule(text, toSyntax(cursor, kinds));
+        return joinStatements(readStatements(text, cursor, kinds, old?.statements, statements));
       } finally {
         cursor.delete();
-        if (key === undefined) tree.delete(); else kept.set(key, { text, tree });
+        if (key === undefined) tree.delete(); else kept.set(key, { text, tree, statements });
       }
     },
     forget(key) {
@@ -73,8 +75,35 @@ export async function createPythonParser(files: { readonly runtimeWasm: string |
 
 interface Kind { readonly name: string; readonly open: boolean; readonly counts: boolean }
 
-/** One pass over the tree: named nodes only. Deeper or more than the bounds is left out. */
-function toSyntax(cursor: TreeCursor, kinds: readonly Kind[]): Syntax {
+/** A statement of the module as it was read before: its kind, its first line, and what it says. */
+interface Statement { readonly kind: string; readonly line: number; readonly says: PythonModule }
+
+/** What each statement of the module says. One whose text is as it was, in `before`, is not walked again; what may be used the next time is left in `after`. */
+function readStatements(text: string, cursor: TreeCursor, kinds: readonly Kind[], before: ReadonlyMap<string, Statement> | undefined, after: Map<string, Statement>): PythonModule[] {
+  const source = createSource(text);
+  const walk = createWalk(cursor, kinds);
+  const parts: PythonModule[] = [];
+  if (!cursor.gotoFirstChild()) return parts;
+  do {
+    const kind = kinds[cursor.nodeTypeId] ?? unnamed;
+    if (!kind.counts) continue;
+    const start = cursor.startIndex;
+    const own = text.slice(start, cursor.endIndex);
+    const { line, column } = source.range({ start, end: start }).start;
+    const known = column === 0 ? before?.get(own) : undefined;
+    const says = known?.kind === kind.name ? shifted(known.says, line - known.line) : extractModule(source, walk(kind, 1));
+    parts.push(says);
+    // Where a statement is broken, the same text may be read in another way the next time.
+    if (column === 0 && kind.name !== 'ERROR') after.set(own, { kind: kind.name, line, says });
+  } while (cursor.gotoNextSibling());
+  return parts;
+}
+
+/** What the grammar has no name for is an error. */
+const unnamed: Kind = { name: 'ERROR', open: true, counts: true };
+
+/** One pass over a part of the tree: named nodes only. Deeper or more than the bounds is left out. */
+function createWalk(cursor: TreeCursor, kinds: readonly Kind[]): (kind: Kind, depth: number) => Syntax {
   let nodes = 0;
   const walk = (kind: Kind, depth: number): Syntax => {
     const node: { type: string; start: number; end: number; children: Syntax[] } = { type: kind.name, start: cursor.startIndex, end: cursor.endIndex, children: [] };
@@ -87,7 +116,7 @@ function toSyntax(cursor: TreeCursor, kinds: readonly Kind[]): Syntax {
     cursor.gotoParent();
     return node;
   };
-  return walk(kinds[cursor.nodeTypeId] ?? { name: '', open: true, counts: true }, 0);
+  return walk;
 }
 
 /** The one replaced stretch between two versions of a text, as tree-sitter wants it. Only indices count for us; rows only keep its bookkeeping whole. */

@@ -91,6 +91,21 @@ it('gives the same for the next version of a file as for a fresh one', async () 
   p.dispose();
 });
 
+it('gives the same after many small edits: statements that did not change are not read again', async () => {
+  const p = await createPythonParser(wasmFiles), whole = ['nanogpt.py', 'mixed.py', 'hf_style.py'].map(fixtureText).join('\n');
+  let text = whole, seed = 11;
+  const random = (n: number): number => { seed = (seed * 1_103_515_245 + 12_345) & 0x7fffffff; return (seed >> 8) % n; };
+  const pieces = ['\n', 'x', ' #', '(', ')', '"""', '\nclass Z(nn.Module):\n    def forward(self, q): return q\n', 'nn.', '\'', '    ', '\nNAME = Z\n', '; y = Z()', ':'];
+  for (let edit = 0; edit < 120; edit++) {
+    const at = random(text.length), cut = random(3) === 0 ? random(60) : 0, next = text.slice(0, at) + pieces[random(pieces.length)] + text.slice(at + cut);
+    const fresh = p.parse(next);
+    expect(p.parse(next, 'kept.py'), `edit ${edit} at ${at}`).toEqual(fresh);
+    // Some edits are taken back, so that the text stays Python for the most part.
+    text = edit % 10 === 9 ? whole : edit % 2 ? text : next;
+  }
+  p.dispose();
+});
+
 it('runs when bundled to CommonJS', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'attnscope-parser-')), outfile = join(folder, 'bundle.cjs'), root = resolve(import.meta.dirname, '../../..');
   try {
