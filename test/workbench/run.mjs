@@ -15,6 +15,7 @@ import { packSuite } from './suite-extension.mjs';
 import { compareCases, twoTraces } from './walk/compare.mjs';
 import { exportCases, exportWorkspace } from './walk/export.mjs';
 import { sourceCases, sourceWorkspace } from './walk/source.mjs';
+import { viewsCases } from './walk/views.mjs';
 import { walkCases } from './walk/walk.mjs';
 
 const suiteTimeoutMs = 300_000;
@@ -26,6 +27,7 @@ const walks = {
   compare: { prepare: twoTraces, cases: compareCases },
   export: { prepare: exportWorkspace, cases: exportCases },
   source: { prepare: sourceWorkspace, cases: sourceCases },
+  views: { prepare: () => undefined, cases: viewsCases },
 };
 
 /** Outcomes of all workbench suites; `env` goes to code-server and so to the engine. `only` picks among package, api, restricted, walk, and the names of `walks`. */

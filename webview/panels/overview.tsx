@@ -1,6 +1,7 @@
 /** The Overview tab: what was asked, whether it can be trusted, what stands out, and every head as a thumbnail. */
 import { useState } from 'preact/hooks';
 import type { TracePanelState } from '../../extension/contract/api.ts';
+import { layersText } from '../../extension/contract/layers.ts';
 import { Button, Choice } from '../controls/toolkit.tsx';
 import { findHead } from '../marks/head-picker.ts';
 import { badge } from '../marks/parity.ts';
@@ -19,7 +20,7 @@ export function Overview({ store, state }: Props) {
       <header class="summary">
         <div class="facts">
           <h1>{manifest.model.file}</h1>
-          <p class="quiet">{manifest.sites.length} {manifest.sites.length === 1 ? 'site' : 'sites'} · {manifest.input.ids[0]?.length ?? 0} tokens{samples > 1 ? ` · ${samples} samples` : ''} · traced {when(manifest.created)} · {manifest.device}</p>
+          <p class="quiet">{manifest.sites.length}{manifest.kept ? ` of ${manifest.kept.ofSites}` : ''} {(manifest.kept?.ofSites ?? manifest.sites.length) === 1 ? 'site' : 'sites'}{manifest.kept ? ` (layers ${layersText(manifest.kept.layers)})` : ''} · {manifest.input.ids[0]?.length ?? 0} tokens{samples > 1 ? ` · ${samples} samples` : ''} · traced {when(manifest.created)} · {manifest.device}</p>
           <Parity state={state} />
           {samples > 1 && <Choice label="Sample" testid="sample" value={String(batch)} options={manifest.input.ids.map((_, i) => ({ value: String(i), text: `${i}` }))} onChoose={value => store.arrange({ batch: Number(value) })} />}
         </div>

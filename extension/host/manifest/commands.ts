@@ -17,11 +17,11 @@ export interface CommandRow {
 
 const always = 'true';
 const models = 'view == attnscope.models', traces = 'view == attnscope.traces';
-const model = `${models} && viewItem =~ /^model/`, traced = `${models} && viewItem == model.traced`, trace = `${traces} && viewItem =~ /^trace/`;
-const inTraces = "focusedView == 'attnscope.traces' && !inputFocus";
-const showsTrace = "activeCustomEditorId == 'attnscope.trace'";
 /** Running a model needs trust, and files that are on this machine. */
 const canTrace = 'isWorkspaceTrusted && !virtualWorkspace';
+const model = `${models} && viewItem =~ /^model/ && ${canTrace}`, traced = `${models} && viewItem == model.traced`, trace = `${traces} && viewItem =~ /^trace/`;
+const inTraces = "focusedView == 'attnscope.traces' && !inputFocus";
+const showsTrace = "activeCustomEditorId == 'attnscope.trace'";
 
 export const commands = {
   'attnscope.trace': {
