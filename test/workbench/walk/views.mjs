@@ -25,7 +25,7 @@ export function viewsCases({ server, page }) {
     await item.hover();
     // A menu takes no click in its first moment.
     for (let tries = 0; await item.isVisible() && tries < 10; tries++) { await item.click({ timeout: 2_000 }).catch(() => undefined); await page.waitForTimeout(200); }
-    await page.locator('.monaco-menu-container').waitFor({ state: 'detached' });
+    await item.waitFor({ state: 'hidden' });
   };
   /** Traces from the row of a model: `answers` comes between prompt and run. */
   const traceFrom = async (model, text, answers = async () => undefined) => {
