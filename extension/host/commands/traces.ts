@@ -4,6 +4,7 @@ import { copyFile, readdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import * as vscode from 'vscode';
 import { UserError } from '../../contract/errors.ts';
+import { shorten } from '../prompts.ts';
 import { showTrace } from '../show-trace.ts';
 import { createdMs, nameProblem } from '../traces/trace-files.ts';
 import { fileOf, traceFiles } from './argument.ts';
@@ -35,7 +36,7 @@ export const renameTrace: Handler = async (host, argument) => {
 export const deleteTrace: Handler = async (host, argument, more) => {
   const files = chosen(host, more, argument);
   if (!files.length) return;
-  const what = files.length === 1 ? `the trace “${host.library.entries.find(entry => entry.file === files[0])?.summary?.prompt.slice(0, 60) ?? basename(files[0])}”` : `${files.length} traces`;
+  const what = files.length === 1 ? `the trace “${shorten((host.library.entries.find(entry => entry.file === files[0])?.summary?.prompt ?? basename(files[0])).replace(/\s+/g, ' ').trim(), 60)}”` : `${files.length} traces`;
   // As the Explorer does: to the trash where there is one.
   const local = vscode.env.uiKind === vscode.UIKind.Desktop && vscode.env.remoteName === undefined;
   const trash = local && await confirmed(`Delete ${what}?`, `${names(files)}\n\nYou can restore ${files.length === 1 ? 'it' : 'them'} from the trash.`, 'Move to Trash');
