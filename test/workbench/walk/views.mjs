@@ -123,8 +123,7 @@ export function viewsCases({ server, page }) {
     ['Delete asks, and closes the editor of what is gone', async () => {
       await row('Traces', /“Anna gave/).click();
       await overview(page);
-      await row('Traces', /“Anna gave/).click();
-      await page.keyboard.press('Delete');
+      await menu('Traces', /“Anna gave/, 'Delete Trace');
       const dialog = page.locator('.monaco-dialog-box');
       await dialog.filter({ hasText: 'Delete the trace' }).waitFor();
       await picture('6-delete-dark');
