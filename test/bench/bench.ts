@@ -11,6 +11,7 @@ import { benchEstimates } from './estimates.ts';
 import { benchSize, generateDecoder } from './generate-decoder.ts';
 import { lensBench } from './lens.ts';
 import { overview } from './overview.ts';
+import { maps } from './map.ts';
 import type { Order, Report } from './worker.ts';
 
 const here = dirname(fileURLToPath(import.meta.url)), cache = join(here, '../.cache/bench'), rounds = 7;
@@ -112,6 +113,10 @@ async function main(): Promise<void> {
   if (!only || only === 'trace') await traces();
   if (!only || only === 'open') await opening();
   if (!only || only === 'interactive') await interactive();
+  if (!only || only === 'map') {
+    const engine = new Engine({ scripts: { runner: join(here, 'runner.js'), analysis: join(here, 'analysis.js') } });
+    try { await maps({ engine, model: model(12), cache, ids: idsOf, say }); } finally { await engine.dispose(); }
+  }
   if (!only || only === 'discovery') await benchDiscovery(cache, rounds, say);
   if (!only || only === 'estimates') await benchEstimates(cache, worker, say);
   if (!only || only === 'overview') await looking();

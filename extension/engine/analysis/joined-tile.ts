@@ -36,7 +36,7 @@ export async function joinedTile(of: TileOf): Promise<Tile> {
   for (const block of blocksOf(rows, perBlock)) {
     const queries = block.flatMap(({ part }) => Array.from({ length: part.to - part.from }, (_, i) => part.from + i));
     const end = Math.min(right, Math.max(left + 1, highKey(view.visibility, queries[queries.length - 1]))), span = end - left;
-    const values = await cells(chosen, queries, left, end, NaN), rests = without.length ? await restsOf(chosen, queries, without) : undefined;
+    const values = await cells(chosen, queries, left, end, NaN), rests = without.length ? await restsOf(chosen, queries, without, left === 0 && end >= Math.min(view.keys, highKey(view.visibility, queries[queries.length - 1])) ? values : undefined) : undefined;
     let at = 0;
     for (const { part, run, first, last } of block) {
       if (first) { sums.fill(0); seen.fill(0); live = 0; }
@@ -95,28 +95,32 @@ function blocksOf(runs: readonly Run[], size: number): Piece[][] {
 /** Per view: what the keys outside of `without` have together, per query, as far as it was needed; −1 where not yet. */
 const kept = new WeakMap<SiteView, Map<string, Float32Array>>();
 
-/** Summed directly, not as 1 − the rest of it: beside a sink of 0.9999 the difference would be noise. */
-async function restsOf(chosen: Chosen, queries: readonly number[], without: readonly number[]): Promise<Float64Array> {
+/** Summed directly, not as 1 − the rest of it: beside a sink of 0.9999 the difference would be noise. `whole` [query, key]: the rows, where all of what they see is at hand. */
+async function restsOf(chosen: Chosen, queries: readonly number[], without: readonly number[], whole: Float32Array | undefined): Promise<Float64Array> {
   const { view, batch, head } = chosen, name = `${batch} ${head} ${without.join()}`, known = kept.get(view) ?? new Map<string, Float32Array>();
   kept.set(view, known);
   const rests = known.get(name) ?? new Float32Array(view.queries).fill(-1);
   known.delete(name);
   known.set(name, rests);
   if (known.size > mostRests) known.delete(known.keys().next().value!);
+  if (whole) queries.forEach((query, r) => { if (rests[query] < 0) rests[query] = restOf(whole.subarray(r * whole.length / queries.length, (r + 1) * whole.length / queries.length), without); });
   const missing = queries.filter(query => rests[query] < 0), end = view.keys, step = Math.max(1, Math.floor(blockCells / end));
   for (let from = 0; from < missing.length; from += step) {
     const some = missing.slice(from, from + step), high = Math.min(end, Math.max(1, highKey(view.visibility, some[some.length - 1]))), values = await cells(chosen, some, 0, high, 0);
-    some.forEach((query, r) => {
-      const row = values.subarray(r * high, (r + 1) * high);
-      let sum = 0, next = 0;
-      for (let j = 0; j < high; j++) {
-        if (j === without[next]) { next++; continue; }
-        sum += row[j];
-      }
-      rests[query] = Number.isFinite(sum) ? sum : 0;
-    });
+    some.forEach((query, r) => { rests[query] = restOf(values.subarray(r * high, (r + 1) * high), without); });
   }
   return Float64Array.from(queries, query => rests[query]);
+}
+
+/** Σ of a row (hidden keys are NaN or 0) over the keys that are not in `without`; 0 where it is no number. */
+function restOf(row: Float32Array, without: readonly number[]): number {
+  let sum = 0, next = 0;
+  for (let j = 0; j < row.length; j++) {
+    if (j === without[next]) { next++; continue; }
+    const value = row[j];
+    if (value === value) sum += value;
+  }
+  return Number.isFinite(sum) ? sum : 0;
 }
 
 /** The runs as asked for, or every position of the range by itself. Errors: UserError for runs that are not rising or lie outside. */
