@@ -43,7 +43,7 @@ export function diagnosticsText(facts: Facts, hidden: Private): string {
     '', '#### Settings',
     ...facts.settings.map(({ id, value, changed }) => `- \`${id}\`: \`${home(JSON.stringify(value), hidden)}\`${changed ? ' (changed)' : ''}`),
     '', `#### Models found: ${facts.models.total}`,
-    ...facts.models.shown.map(({ path, bytes, tokenizer }) => `- \`${home(path, hidden)}\`${bytes === undefined ? '' : ` ${(bytes / 1e6).toFixed(1)} MB`}${tokenizer ? '' : ', no tokenizer.json'}`),
+    ...facts.models.shown.map(({ path, bytes, tokenizer }) => `- \`${home(path, hidden)}\`${bytes === undefined ? '' : `, ${(bytes / 1e6).toFixed(1)} MB without external data`}${tokenizer ? '' : ', no tokenizer.json'}`),
     ...(facts.models.total > facts.models.shown.length ? [`- … and ${facts.models.total - facts.models.shown.length} more`] : []),
     `- traces remembered: ${facts.traces}`,
     '', `#### Last errors: ${facts.errors.length}`,

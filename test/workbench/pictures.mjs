@@ -11,9 +11,9 @@ import { packVsix } from '../bed/vsix.mjs';
 import { lens, openWorkbench, runCommand, webviewFrame } from '../bed/workbench.mjs';
 import { lensOverAttention, mapOf } from './steps.mjs';
 
-/** What the walkthrough shows at full width without shrinking letters too much. */
-const size = { width: 1000, height: 640 };
-const quiet = { 'editor.minimap.enabled': false, 'breadcrumbs.enabled': false, 'workbench.layoutControl.enabled': false, 'window.commandCenter': false };
+/** The walkthrough shows its pictures about 450 pixels wide: little around what a step is about. */
+const size = { width: 680, height: 500 };
+const quiet = { 'workbench.activityBar.location': 'hidden', 'editor.stickyScroll.enabled': false, 'workbench.sideBar.location': 'right', 'editor.minimap.enabled': false, 'breadcrumbs.enabled': false, 'workbench.layoutControl.enabled': false, 'window.commandCenter': false };
 
 await ensureSystem();
 await ensureCodeServer();
@@ -44,6 +44,8 @@ async function take(page, ground) {
     say(`${path}: ${(statSync(path).size / 1000).toFixed(0)} kB`);
   };
   await lensOverAttention(page, 'Trace Attention');
+  await runCommand(page, 'View: Toggle Primary Side Bar Visibility');
+  await lens(page, 'Trace Attention').waitFor();
   await picture('model');
 
   await lens(page, 'Trace Attention').click();
@@ -56,12 +58,11 @@ async function take(page, ground) {
 
   await page.keyboard.press('Enter');
   const frame = await webviewFrame(page, '[data-testid="head-grid"]');
-  await runCommand(page, 'View: Toggle Primary Side Bar Visibility');
-  // Parity, what stands out and the first layers in one picture; the walkthrough shows it smaller.
-  await page.setViewportSize({ width: 1300, height: 1040 });
-  await frame.locator('[data-testid="head-cell"][data-ready]').first().waitFor();
+  await page.setViewportSize({ width: 760, height: 640 });
+  // The second layer at the bottom: above it stay the first and the last of what stands out.
+  await frame.locator('[data-testid="head-cell"][data-label="L2H0"]').scrollIntoViewIfNeeded();
+  await frame.locator('[data-testid="head-cell"][data-label="L1H0"][data-ready]').waitFor();
   await picture('overview');
-  await page.setViewportSize({ width: 1000, height: 780 });
 
   await frame.locator('[data-testid="head-cell"][data-label="L4H7"]').scrollIntoViewIfNeeded();
   await frame.locator('[data-testid="head-cell"][data-label="L4H7"]').click();

@@ -54,7 +54,7 @@ export const steps = {
   source: {
     title: 'Go back to the source',
     lines: [
-      'The lens now reads what was measured, and a hover over the class shows its heads. Export again, and both say *stale*: one click traces the new model with the same prompt.',
+      'The lens now reads what was measured, and a hover over the class shows its heads. Export again, and both say **stale**: one click traces the new model with the same prompt.',
       '[Let it trace again by itself](command:workbench.action.openSettings?%5B%22attnscope.retraceOnChange%22%5D)',
     ],
     alt: 'model.py again: a hover over the class Attention shows its sites, sink heads, parity and a thumbnail of every head',
@@ -65,7 +65,7 @@ export const steps = {
 /** contributes.walkthroughs. */
 export function walkthroughs(): readonly unknown[] {
   return [{
-    id: walkthroughId, title: 'Debug attention with AttnScope', description: 'From a model to its heads, and back to the line of Python that you are writing.',
+    id: walkthroughId, title: 'Debug attention with AttnScope', description: 'From a model to its heads, and back to your Python.',
     steps: Object.entries<Step>(steps).map(([id, { title, lines, alt, done }]) => ({
       id, title, description: lines.join('\n'), media: { image: pictures(id), altText: alt }, ...(done ? { completionEvents: done } : {}),
     })),

@@ -18,7 +18,7 @@ const text = diagnosticsText(facts, { home: '/home/ann', prompts: [secret] });
 
 it('names versions, machine, runtime, adapter, settings, models and errors', () => {
   for (const line of ['- AttnScope 0.1.0', '- code-server 1.139.0 (server, web, remote ssh-remote)', '- linux-x64 6.1, 2 × Xeon, 8.0 GiB; extension host on Node.js 24.21.0', '- workspace: 1 folder, not trusted',
-    '- runner: node 24.21.0, v8 13.6', '- adapter: google swiftshader', '- last run: cpu, onnxruntime 1.30.0', '- `attnscope.codeLens`: `true`', '#### Models found: 2', '- `storyteller/model.onnx` 12.3 MB', '- … and 1 more', '- traces remembered: 3', '#### Last errors: 2', '- 1970-01-01T00:00:00.001Z'])
+    '- runner: node 24.21.0, v8 13.6', '- adapter: google swiftshader', '- last run: cpu, onnxruntime 1.30.0', '- `attnscope.codeLens`: `true`', '#### Models found: 2', '- `storyteller/model.onnx`, 12.3 MB without external data', '- … and 1 more', '- traces remembered: 3', '#### Last errors: 2', '- 1970-01-01T00:00:00.001Z'])
     expect(text.split('\n')).toContain(line);
 });
 it('holds no prompt, no content of a file, and no name of a home folder', () => {
