@@ -24,7 +24,7 @@ const common = [
   /^media\/demo\/([\w-]+\.(py|md)|storyteller\/[\w.-]+)$/,
 ];
 const onnxruntimeScripts = [/^dist\/node_modules\/onnxruntime-common\/(package\.json|dist\/cjs\/[\w-]+\.(js|json))$/, /^dist\/node_modules\/onnxruntime-node\/(package\.json|dist\/(index|binding|backend|version)\.js)$/];
-const needed = ['package.json', 'dist/host.js', 'dist/runner.js', 'dist/analysis.js', 'dist/attnscope.js', 'dist/webview.js', 'dist/webview.css', 'dist/shaders/probe/double.wgsl',
+const needed = ['package.json', 'dist/host.js', 'dist/runner.js', 'dist/analysis.js', 'dist/attnscope.js', 'dist/webview.js', 'dist/webview.css', 'dist/web-tree-sitter.wasm', 'dist/tree-sitter-python.wasm', 'dist/shaders/probe/double.wgsl',
   'media/icon.png', 'media/demo/model.py', 'media/demo/storyteller/model.onnx', 'media/demo/storyteller/tokenizer.json', 'dist/node_modules/webgpu/package.json'];
 
 /** Files among `names` (below the package) that have no business in the package of `target`, and those that it lacks. */

@@ -14,6 +14,7 @@ import { packageCases } from './package.mjs';
 import { packSuite } from './suite-extension.mjs';
 import { compareCases, twoTraces } from './walk/compare.mjs';
 import { exportCases, exportWorkspace } from './walk/export.mjs';
+import { mannersCases, withoutModels } from './walk/manners.mjs';
 import { sourceCases, sourceWorkspace } from './walk/source.mjs';
 import { viewsCases } from './walk/views.mjs';
 import { walkCases } from './walk/walk.mjs';
@@ -28,6 +29,7 @@ const walks = {
   export: { prepare: exportWorkspace, cases: exportCases },
   source: { prepare: sourceWorkspace, cases: sourceCases },
   views: { prepare: () => undefined, cases: viewsCases },
+  manners: { prepare: withoutModels, cases: mannersCases },
 };
 
 /** Outcomes of all workbench suites; `env` goes to code-server and so to the engine. `only` picks among package, api, restricted, walk, and the names of `walks`. */

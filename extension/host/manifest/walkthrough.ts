@@ -40,7 +40,7 @@ export const steps = {
       'Every head is a thumbnail. The parity badge says how well each site was recomputed from what is stored. **What stands out** gives sinks, previous-token and induction heads, each with its threshold.',
       '[Open Trace…](command:attnscope.openTrace)',
     ],
-    alt: 'The overview of a trace: parity, next tokens, what stands out, and a thumbnail of every head',
+    alt: 'The overview of a trace: a thumbnail of every head, layer by layer, and the numbers of the head under the mouse',
     done: ["onContext:activeCustomEditorId == 'attnscope.trace'"],
   },
   head: {
