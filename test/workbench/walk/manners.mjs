@@ -24,10 +24,9 @@ export function mannersCases({ server, page }) {
       const seen = new Set();
       for (let n = 0; n < 5; n++) {
         await steps.nth(n).click();
-        const image = page.locator('.getting-started-media img').first();
-        await image.waitFor();
-        await page.waitForFunction(known => { const shown = document.querySelector('.getting-started-media img'); return shown?.complete && shown.naturalWidth > 300 && !known.includes(shown.src); }, [...seen]);
-        seen.add(await image.getAttribute('src'));
+        // VS Code sets srcset, so that the source is known when the picture is loaded.
+        const shown = await page.waitForFunction(known => { const image = document.querySelector('.getting-started-media img'); return image?.complete && image.naturalWidth > 300 && !known.includes(image.currentSrc) && image.currentSrc; }, [...seen]);
+        seen.add(await shown.jsonValue());
         await picture(`walkthrough-${n + 1}-dark`);
       }
       assert.ok([...seen].every(src => src.includes('-dark.png')), [...seen].join());
@@ -77,7 +76,7 @@ export function mannersCases({ server, page }) {
         await page.locator(look).waitFor();
         await runCommand(page, 'AttnScope: Get Started');
         await steps.nth(2).click();
-        await page.waitForFunction(end => { const shown = document.querySelector('.getting-started-media img'); return shown?.complete && shown.src.includes(end); }, ground);
+        await page.waitForFunction(end => { const shown = document.querySelector('.getting-started-media img'); return shown?.complete && shown.currentSrc.includes(end); }, ground);
         await picture(`walkthrough-3-${name}`);
       }
     }],
