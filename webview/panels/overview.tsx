@@ -2,6 +2,7 @@
 import { useState } from 'preact/hooks';
 import type { TracePanelState } from '../../extension/contract/api.ts';
 import { layersText } from '../../extension/contract/layers.ts';
+import type { Verdict } from '../../extension/contract/trace.ts';
 import { Button, Choice } from '../controls/toolkit.tsx';
 import { findHead } from '../marks/head-picker.ts';
 import { badge } from '../marks/parity.ts';
@@ -95,7 +96,7 @@ function Verdicts({ store, state }: Props) {
           return (
             <li key={i} class={verdict.level} data-testid="verdict" data-rule={verdict.rule}>
               <span class="text">{verdict.text}</span>
-              {pick && <button type="button" class="link" onClick={() => store.show(pick.site, pick.head, sample)}>Show {label}</button>}
+              {pick && <button type="button" class="link" onClick={() => store.show(pick.site, pick.head, sample, cellOf(verdict))}>Show {label}</button>}
               <span class="quiet" title={JSON.stringify(verdict.evidence)}>threshold {verdict.evidence.threshold}</span>
             </li>
           );
@@ -103,6 +104,11 @@ function Verdicts({ store, state }: Props) {
       </ul>
     </section>
   );
+}
+
+/** The cell that a verdict is about, where its evidence names one. */
+function cellOf({ evidence: { query, key } }: Verdict): { readonly query: number; readonly key: number } | undefined {
+  return typeof query === 'number' && typeof key === 'number' ? { query, key } : undefined;
 }
 
 function when(created: string): string {

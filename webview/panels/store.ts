@@ -86,8 +86,9 @@ export class Store {
   /** Counts links that were followed: maps begin anew with each. */
   readonly linked = signal(0);
 
-  /** Opens a head in the Attention tab. */
-  show(site: string, head: number, batch = this.arrangement.value.batch): void {
+  /** Opens a head in the Attention tab; at `focus`, where a cell of it is meant. */
+  show(site: string, head: number, batch = this.arrangement.value.batch, focus?: Focus): void {
+    if (focus) this.focus.value = focus;
     this.arrange({ tab: 'attention', site, head, batch, view: undefined });
   }
 }

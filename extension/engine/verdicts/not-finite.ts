@@ -17,7 +17,7 @@ function attention(trace: Judged): readonly Verdict[] {
   return [{
     rule: 'not-finite', level: 'warning',
     text: `${what} (first at ${few(sites.map(siteLabel), 1).split(' ')[0]}): ${cause(bad)} The first one is ${place(bad)} = ${bad.value}.`,
-    evidence: { threshold: 0, value: all || bad.count, heads: [labelOf(trace, site, head, batch)], sites: sites.map(one => one.name), first: bad, tensors: broken.map(one => one.bad) },
+    evidence: { threshold: 0, value: all || bad.count, heads: [labelOf(trace, site, head, batch)], sites: sites.map(one => one.name), ...cellOf(bad), first: bad, tensors: broken.map(one => one.bad) },
   }];
 }
 
@@ -39,4 +39,10 @@ function place({ tensor, index }: NotFinite): string { return `${tensor}[${index
 function headOf({ heads, kvHeads }: Site, { tensor, index }: NotFinite): number {
   if (index.length === 3) return index[1];
   return tensor.endsWith('.hook_q') ? index[2] : Math.floor(index[2] * (heads ?? 1) / (kvHeads ?? heads ?? 1));
+}
+
+/** A cell of the map that the number takes part in: its query's first key, or its key on the diagonal. */
+function cellOf({ tensor, index }: NotFinite): { readonly query: number; readonly key: number } {
+  if (index.length === 3) return { query: index[2], key: 0 };
+  return { query: index[1], key: tensor.endsWith('.hook_q') ? 0 : index[1] };
 }

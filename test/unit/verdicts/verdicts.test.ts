@@ -105,7 +105,7 @@ describe('what the rules say, and where they are silent', () => {
     expect(texts('scores-overflow', 'not-finite')[0]).toMatch(/^The attention of 48 rows is not finite \(first at L0\): its q and k are finite, and their scores overflow\. The first one is blocks\.0\.attn\.stats\.(lse|entropy)\[0, 0, 0\] = (NaN|-?Infinity)\.$/);
     // Token 3 stands at positions 2 and 14; its value overflows in head 1.
     expect(texts('values-overflow', 'not-finite')[0]).toBe('2 numbers of the captured tensors are not finite (first at L0): its q and k are finite, its v is not. The first one is blocks.0.attn.hook_v[0, 2, 1, 5] = Infinity.');
-    expect(said('values-overflow', 'not-finite')[0].evidence).toMatchObject({ heads: ['L0H1'], value: 2 });
+    expect(said('values-overflow', 'not-finite')[0].evidence).toMatchObject({ heads: ['L0H1'], value: 2, query: 2, key: 2 });
     for (const silent of ['sink', 'listening', 'too strong']) expect(texts(silent, 'not-finite'), silent).toEqual([]);
   });
   it('largest |q·k| beside the range of float16', () => {
