@@ -15,6 +15,7 @@ import { packSuite } from './suite-extension.mjs';
 import { compareCases, twoTraces } from './walk/compare.mjs';
 import { exportCases, exportWorkspace } from './walk/export.mjs';
 import { mannersCases, withoutModels } from './walk/manners.mjs';
+import { gridTraces, overviewCases } from './walk/overview.mjs';
 import { sourceCases, sourceWorkspace } from './walk/source.mjs';
 import { viewsCases } from './walk/views.mjs';
 import { walkCases } from './walk/walk.mjs';
@@ -27,6 +28,7 @@ const otherNode = { ATTNSCOPE_OTHER_NODE: process.execPath, ATTNSCOPE_OTHER_NODE
 const walks = {
   compare: { prepare: twoTraces, cases: compareCases },
   export: { prepare: exportWorkspace, cases: exportCases },
+  overview: { prepare: gridTraces, cases: overviewCases },
   source: { prepare: sourceWorkspace, cases: sourceCases },
   views: { prepare: () => undefined, cases: viewsCases },
   manners: { prepare: withoutModels, cases: mannersCases },
