@@ -7,7 +7,6 @@ export function FilterField({ label, value, placeholder, longest, onType, proble
     <input type="search" class={`search${problem ? ' wrong' : ''}`} aria-label={label} aria-invalid={problem ? 'true' : undefined} aria-describedby={describedBy} data-testid={testid} value={value} placeholder={placeholder} maxLength={longest} spellcheck={false} autocomplete="off"
       onInput={event => onType(event.currentTarget.value)}
       onKeyDown={event => {
-        event.stopPropagation();
         if (event.key === 'Escape' && value) { event.preventDefault(); onType(''); }
         if (event.key === 'ArrowDown' && onLeave) { event.preventDefault(); onLeave(); }
       }} />
