@@ -66,7 +66,8 @@ export function MapPane({ store, state, site, head, batch, axes, top, primary, a
     if (column) drawSinkColumn(context, column, { x: left - apart + 2, top: topRoom, width: apart - 8, view: at, size: room, rows: extent.rows }, ink);
     if (chosen !== undefined && bars.values) drawRowBars(context, bars.values, { left, top: topRoom + height + 4, height: bottom - 8, view: at, size: room, label: axes.rowLabel(chosen) }, ink);
   };
-  useEffect(() => { if (change && over.current) paintBars(paintAxes(over.current, axesOf(change.view, map().size)), change.view, map().size); }, [change, row, col, chosen, bars.values, column, theme, left, bottom]);
+  // In the same turn as the map: labels must never lag behind its cells.
+  useLayoutEffect(() => { if (change && over.current) paintBars(paintAxes(over.current, axesOf(change.view, map().size)), change.view, map().size); }, [change, row, col, chosen, bars.values, column, theme, left, bottom]);
 
   useEffect(() => {
     handles.set(label, {
