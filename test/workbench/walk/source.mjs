@@ -36,6 +36,8 @@ export function sourceCases({ server, page }) {
   const line = () => readFileSync(modelling, 'utf8').split('\n').findIndex(text => text.startsWith('class LlamaAttention')) + 1;
   const overAttention = async text => {
     await openFile(page, 'modeling_llama.py');
+    await page.locator('.tab.active', { hasText: 'modeling_llama.py' }).waitFor();
+    await page.locator('.notebookOverlay .codelens-decoration').filter({ visible: true }).first().waitFor({ state: 'hidden' });
     await goToLine(page, line() + 4);
     const found = lens(page, text);
     await found.waitFor({ timeout: 60_000 });
