@@ -37,7 +37,6 @@ export function sourceCases({ server, page }) {
   const overAttention = async text => {
     await openFile(page, 'modeling_llama.py');
     await page.locator('.tab.active', { hasText: 'modeling_llama.py' }).waitFor();
-    await page.locator('.notebookOverlay .codelens-decoration').filter({ visible: true }).first().waitFor({ state: 'hidden' });
     await goToLine(page, line() + 4);
     const found = lens(page, text);
     await found.waitFor({ timeout: 60_000 });
@@ -91,7 +90,8 @@ export function sourceCases({ server, page }) {
       await picture('source-3-measured-dark');
     }],
     ['the two models did not mix', async () => {
-      assert.match(await (await overAttention(/\d+ sites/)).innerText(), /^2 sites/);
+      // The notebook's lens, of 6 sites, is still on the page, behind the file: only the file's own reads so.
+      await overAttention(/^2 sites/);
       await runCommand(page, 'Preferences: Toggle between Light/Dark Themes');
       await page.locator('.monaco-workbench.vs').waitFor();
       await hoverWord(/class\sLlamaAttention/, 'LlamaAttention');
