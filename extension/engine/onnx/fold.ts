@@ -179,10 +179,13 @@ const range: Rule = (node, context) => {
   return length > mostFolded ? undefined : make([length], Array.from({ length }, (_, i) => start.data[0] + i * delta.data[0]), start.int);
 };
 
+/** Sizes from a stranger's file that can be allocated. */
+function fits(dims: readonly number[]): boolean { return dims.every(dim => Number.isInteger(dim) && dim >= 0) && count(dims) <= mostFolded; }
+
 const constantOfShape: Rule = (node, context) => {
   const dims = context.folded(node.inputs[0]), fill = node.attributes.get('value');
   const value = fill ? context.tensor(fill) : make([1], [0], false);
-  if (!dims?.known || !value || count(dims.data) > mostFolded) return undefined;
+  if (!dims?.known || !value || !fits(dims.data)) return undefined;
   return make(dims.data, new Array<number>(count(dims.data)).fill(value.data[0]), value.int);
 };
 
@@ -194,7 +197,7 @@ function broadcast(inputs: readonly Folded[], int: boolean, of: (values: number[
     return dim === 1 ? size : dim;
   }, 1));
   const total = count(dims);
-  if (!(total <= mostFolded)) return undefined;
+  if (!fits(dims)) return undefined;
   const valued = shapeOnly ? inputs.slice(0, -1) : inputs;
   const data = Array.from({ length: total }, (_, i) => of(valued.map(x => {
     let rest = i, from = 0, stride = 1;

@@ -134,7 +134,7 @@ describe('sites', () => {
 describe('refusals and wrong usage', () => {
   it.each([
     ['no command', [], 2, 'Debugs attention'],
-    ['an unknown command', ['trcae', 'x'], 2, 'There is no command "trcae"; there are sites, trace, show, pattern, map.'],
+    ['an unknown command', ['trcae', 'x'], 2, 'There is no command "trcae"; there are sites, trace, show, diff, pattern, map.'],
     ['an unknown option', ['sites', llama, '--nosuch'], 2, "Unknown option '--nosuch'"],
     ['no prompt', ['trace', llama, '--out', 'x'], 2, 'One of --prompt, --prompt-file, --ids and --inputs is needed.'],
     ['two prompts', ['trace', llama, '--ids', '1', '--prompt', 'x', '--out', 'x'], 2, 'Only one of --prompt, --ids can be given.'],
