@@ -36,16 +36,16 @@ export function askPrompt(model: string, history: readonly string[], takesPair: 
   const tokenizer = hasTokenizer(model);
   let pair = false;
   const fitting = history.filter(typed => 'prompt' in readPrompt(typed, tokenizer));
-  const pick = vscode.window.createQuickPick<vscode.QuickPickItem & { readonly typed: string }>();
+  const pick = vscode.window.createQuickPick<vscode.QuickPickItem & { readonly earlier?: string }>();
   pick.title = `Trace Attention: prompt for ${basename(model)}`;
   pick.placeholder = tokenizer ? 'The text that the model should read' : 'Token ids, as 1, 2, 3';
   pick.ignoreFocusOut = true;
   pick.value = fitting[0] ?? (tokenizer ? firstText : '');
   const update = (): void => {
     const read = readPrompt(pick.value, tokenizer, pair);
-    const first = 'problem' in read ? { label: `$(info) ${read.problem}`, typed: pick.value, alwaysShow: true }
-      : { label: `$(play) ${oneLine(pick.value)}`, description: 'trace this', typed: pick.value, alwaysShow: true };
-    pick.items = [first, ...fitting.filter(typed => typed !== pick.value).map(typed => ({ label: `$(history) ${oneLine(typed)}`, typed, alwaysShow: true }))];
+    const first = 'problem' in read ? { label: `$(info) ${read.problem}`, alwaysShow: true }
+      : { label: `$(play) ${oneLine(pick.value)}`, description: 'trace this', alwaysShow: true };
+    pick.items = [first, ...fitting.filter(typed => typed !== pick.value).map(typed => ({ label: `$(history) ${oneLine(typed)}`, earlier: typed, alwaysShow: true }))];
     pick.activeItems = [pick.items[0]];
   };
   update();
@@ -59,7 +59,8 @@ export function askPrompt(model: string, history: readonly string[], takesPair: 
   return new Promise(resolve => {
     pick.onDidChangeValue(update);
     pick.onDidAccept(() => {
-      const read = readPrompt(pick.selectedItems[0]?.typed ?? pick.value, tokenizer, pair);
+      // The list follows the typing a moment later: its first row always means what stands in the box now.
+      const read = readPrompt(pick.selectedItems[0]?.earlier ?? pick.value, tokenizer, pair);
       if ('problem' in read) return;
       resolve(read.prompt);
       pick.hide();
