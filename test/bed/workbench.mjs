@@ -12,7 +12,11 @@ export async function runCommand(page, title) {
   const input = page.locator('.quick-input-widget input').first();
   await input.waitFor();
   await input.fill(`>${title}`);
-  await page.locator('.quick-input-list .monaco-list-row', { hasText: title }).first().click();
+  const row = page.locator('.quick-input-list .monaco-list-row', { hasText: title }).first();
+  await row.waitFor();
+  // The list is sorted anew while it fills, and a row that moves cannot be clicked.
+  for (let tries = 0; tries < 40 && !/focused/.test(await row.getAttribute('class').catch(() => '') ?? ''); tries++) await page.waitForTimeout(50);
+  await page.keyboard.press('Enter');
 }
 
 /** Opens a file of the workspace through quick open; `path` as the workspace shows it. */

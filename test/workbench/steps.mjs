@@ -27,6 +27,8 @@ export async function answerQuestions(page, text) {
 /** The trace editor's document, once every thumbnail on the screen is drawn. */
 export async function overview(page) {
   const frame = await webviewFrame(page, '[data-testid="head-grid"]');
+  // Below the fold (a terminal may be open) nothing is drawn.
+  await frame.locator('[data-testid="head-cell"]').first().scrollIntoViewIfNeeded();
   await frame.locator('[data-testid="head-cell"][data-ready]').first().waitFor();
   return frame;
 }

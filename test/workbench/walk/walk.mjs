@@ -84,6 +84,9 @@ export function walkCases({ server, page, lines }) {
     }],
     ['the wheel zooms and a drag moves: other cells come under the pointer', async () => {
       const map = await mapOf(frame, 'blocks.3.attn', 1);
+      // What the mouse brings along stands beside the map before the map is measured.
+      await map.hover();
+      await inTrace('hover-card').waitFor();
       const box = await map.boundingBox();
       const cell = async (x, y) => {
         await map.hover({ position: { x: box.width * x, y: box.height * y } });
