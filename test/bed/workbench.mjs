@@ -8,15 +8,17 @@ export async function openWorkbench(page, url) {
 
 /** Runs a command by its title from the palette. */
 export async function runCommand(page, title) {
-  await page.keyboard.press('F1');
-  const input = page.locator('.quick-input-widget input').first();
-  await input.waitFor();
-  await input.fill(`>${title}`);
-  const row = page.locator('.quick-input-list .monaco-list-row', { hasText: title }).first();
-  await row.waitFor();
-  // The list is sorted anew while it fills, and a row that moves cannot be clicked.
-  for (let tries = 0; tries < 40 && !/focused/.test(await row.getAttribute('class').catch(() => '') ?? ''); tries++) await page.waitForTimeout(50);
-  await page.keyboard.press('Enter');
+  // The list is sorted anew while it fills, and a row that moves cannot be clicked: then once more.
+  for (let tries = 1; ; tries++) {
+    await page.keyboard.press('F1');
+    const input = page.locator('.quick-input-widget input').first();
+    await input.waitFor();
+    await input.fill(`>${title}`);
+    try { return await page.locator('.quick-input-list .monaco-list-row', { hasText: title }).first().click({ timeout: 6_000 }); } catch (error) {
+      if (tries === 4) throw error;
+      await page.keyboard.press('Escape');
+    }
+  }
 }
 
 /** Opens a file of the workspace through quick open; `path` as the workspace shows it. */

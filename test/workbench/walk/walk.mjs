@@ -91,6 +91,8 @@ export function walkCases({ server, page, lines }) {
       const cell = async (x, y) => {
         await map.hover({ position: { x: box.width * x, y: box.height * y } });
         await inTrace('hover-card').waitFor();
+        // What is spoken follows at most twice a second.
+        await page.waitForTimeout(700);
         return (await inTrace('spoken').textContent()).split(',').slice(0, 2).join();
       };
       const before = await cell(0.1, 0.9);
