@@ -10,13 +10,21 @@ export async function openWorkbench(page, url) {
 export async function runCommand(page, title) {
   // The list is sorted anew while it fills, and a row that moves cannot be clicked: then once more.
   for (let tries = 1; ; tries++) {
-    await page.keyboard.press('F1');
-    const input = page.locator('.quick-input-widget input').first();
-    await input.waitFor();
-    await input.fill(`>${title}`);
+    await openPalette(page, title);
     try { return await page.locator('.quick-input-list .monaco-list-row', { hasText: title }).first().click({ timeout: 6_000 }); } catch (error) {
       if (tries === 4) throw error;
       await page.keyboard.press('Escape');
+    }
+  }
+}
+
+/** The palette with `text` in it; one that is just closing takes no text. */
+export async function openPalette(page, text) {
+  const input = page.locator('.quick-input-widget input').first();
+  for (let tries = 1; ; tries++) {
+    await page.keyboard.press('F1');
+    try { await input.waitFor({ timeout: 5_000 }); return await input.fill(`>${text}`, { timeout: 3_000 }); } catch (error) {
+      if (tries === 5) throw error;
     }
   }
 }

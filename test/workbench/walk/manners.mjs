@@ -3,7 +3,7 @@ import { strict as assert } from 'node:assert';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { results } from '../../bed/run.mjs';
-import { openWorkbench, runCommand } from '../../bed/workbench.mjs';
+import { openPalette, openWorkbench, runCommand } from '../../bed/workbench.mjs';
 
 /** Takes the models away. */
 export async function withoutModels(workspace) { rmSync(join(workspace, 'storyteller'), { recursive: true }); }
@@ -38,10 +38,7 @@ export function mannersCases({ server, page }) {
       await pane('Traces').getByRole('button', { name: 'Trace Attention' }).waitFor();
     }],
     ['the palette offers no trace again and no cancel where there is nothing to trace again or to cancel', async () => {
-      await page.keyboard.press('F1');
-      const input = page.locator('.quick-input-widget input').first();
-      await input.waitFor();
-      await input.fill('>AttnScope: ');
+      await openPalette(page, 'AttnScope: ');
       const rows = page.locator('.quick-input-list .monaco-list-row');
       await rows.filter({ hasText: 'Copy Diagnostics' }).waitFor();
       const offered = (await rows.allInnerTexts()).join('\n');
