@@ -2,6 +2,7 @@
 import * as vscode from 'vscode';
 import type { RefusedSite, Site } from '../../contract/site.ts';
 import { staleness } from '../stale.ts';
+import { steadyTree } from '../steady-tree.ts';
 import type { TraceLibrary } from '../traces/trace-library.ts';
 import { groupText, modelText, refusedText, siteText, workspaceOf, type Known, type ModelText } from './describe-model.ts';
 import type { Discovery, FoundModel, ModelGroup } from './discover.ts';
@@ -20,14 +21,13 @@ export interface ModelsView { dispose(): void }
 interface Around { readonly models: WorkspaceModels; readonly inspector: Inspector; readonly library: TraceLibrary }
 
 export function createModelsView({ models, inspector, library }: Around): ModelsView {
-  const changed = new vscode.EventEmitter<void>(), stale = new Map<string, string>();
+  const stale = new Map<string, string>();
   const known = (found: FoundModel): Known => {
     const last = library.newestOf(found.path)?.summary, old = last && stale.get(last.file);
     return { sites: inspector.of(found), ...(last ? { last } : {}), ...(old === undefined ? {} : { stale: old }) };
   };
-  const provider: vscode.TreeDataProvider<ModelNode> = {
-    onDidChangeTreeData: changed.event,
-    getChildren: node => {
+  const tree = steadyTree<ModelNode>({
+    children: node => {
       if (!node) return topNodes(models.last);
       if (node.kind === 'group') return node.group.models.map(found => ({ kind: 'model', model: found.path, found, folder: node.group.folder }));
       if (node.kind !== 'model') return [];
@@ -35,7 +35,7 @@ export function createModelsView({ models, inspector, library }: Around): Models
       if (typeof report !== 'object') return [];
       return [...report.sites.map((site): ModelNode => ({ kind: 'site', site, of: node.model })), ...report.refused.map((refused, nth): ModelNode => ({ kind: 'refused', refused, of: node.model, nth }))];
     },
-    getTreeItem: node => {
+    item: node => {
       switch (node.kind) {
         case 'group': return groupItem(node.group);
         case 'model': return modelItem(node.found, modelText(node.found, node.folder, known(node.found)), typeof inspector.of(node.found) === 'object');
@@ -43,8 +43,8 @@ export function createModelsView({ models, inspector, library }: Around): Models
         case 'refused': return leaf(`${node.of} refused ${node.nth}`, refusedText(node.refused), 'warning');
       }
     },
-  };
-  const view = vscode.window.createTreeView('attnscope.models', { treeDataProvider: provider, showCollapseAll: true });
+  });
+  const view = vscode.window.createTreeView('attnscope.models', { treeDataProvider: tree.provider, showCollapseAll: true });
   const found = (): FoundModel[] => models.last?.groups.flatMap(group => group.models) ?? [];
   const judge = async (): Promise<void> => {
     for (const model of found()) {
@@ -54,7 +54,7 @@ export function createModelsView({ models, inspector, library }: Around): Models
       if (why === undefined) stale.delete(last.file);
       else stale.set(last.file, why);
     }
-    changed.fire();
+    tree.draw();
   };
   const look = async (): Promise<void> => {
     if (!view.visible) return;
@@ -64,9 +64,9 @@ export function createModelsView({ models, inspector, library }: Around): Models
     void library.refresh();
     await judge();
   };
-  const subscriptions = [models.onDidChange(() => void look()), library.onDidChange(() => void judge()), inspector.onDidChange(() => changed.fire()), view.onDidChangeVisibility(() => void look()), vscode.workspace.onDidGrantWorkspaceTrust(() => void look())];
+  const subscriptions = [models.onDidChange(() => void look()), library.onDidChange(() => void judge()), inspector.onDidChange(() => tree.draw()), view.onDidChangeVisibility(() => void look()), vscode.workspace.onDidGrantWorkspaceTrust(() => void look())];
   void look();
-  return { dispose: () => { for (const one of [...subscriptions, view, changed]) one.dispose(); } };
+  return { dispose: () => { for (const one of [...subscriptions, view, tree]) one.dispose(); } };
 }
 
 /** Folders first; a lone file stands for itself. */
@@ -78,7 +78,7 @@ function topNodes(discovery: Discovery | undefined): ModelNode[] {
   });
 }
 
-function groupItem(group: ModelGroup): vscode.TreeItem {
+function groupItem(group: ModelGroup): vscode.TreeItem & { id: string } {
   const roots = (vscode.workspace.workspaceFolders ?? []).map(folder => folder.uri.fsPath), { label, description, tooltip } = groupText(group, workspaceOf(group.folder, roots));
   const item = new vscode.TreeItem(label, group.models.length ? vscode.TreeItemCollapsibleState.Expanded : vscode.TreeItemCollapsibleState.None);
   return Object.assign(item, { id: `group ${group.folder}`, description, tooltip: new vscode.MarkdownString(tooltip), iconPath: new vscode.ThemeIcon('package'), contextValue: 'group', accessibilityInformation: { label: `${label}, ${description}` } });
@@ -88,12 +88,12 @@ const icons: Readonly<Record<ModelText['state'], readonly [icon: string, color?:
   ok: ['pass', 'testing.iconPassed'], failed: ['error', 'testing.iconFailed'], stale: ['history', 'list.warningForeground'], untraced: ['circle-large-outline'], unreadable: ['warning', 'list.warningForeground'], 'no-attention': ['circle-slash'],
 };
 
-function modelItem(found: FoundModel, { label, description, tooltip, spoken, state }: ModelText, expandable: boolean): vscode.TreeItem {
+function modelItem(found: FoundModel, { label, description, tooltip, spoken, state }: ModelText, expandable: boolean): vscode.TreeItem & { id: string } {
   const item = new vscode.TreeItem(label, expandable ? vscode.TreeItemCollapsibleState.Collapsed : vscode.TreeItemCollapsibleState.None), [icon, color] = icons[state];
   const traceable = state === 'unreadable' || state === 'no-attention' ? 'unreadable' : state === 'untraced' ? 'model' : 'model.traced';
   return Object.assign(item, { id: `model ${found.path}`, description, tooltip: new vscode.MarkdownString(tooltip), iconPath: new vscode.ThemeIcon(icon, color === undefined ? undefined : new vscode.ThemeColor(color)), contextValue: traceable, accessibilityInformation: { label: spoken } });
 }
 
-function leaf(id: string, { label, description, tooltip }: ReturnType<typeof siteText>, icon: string): vscode.TreeItem {
+function leaf(id: string, { label, description, tooltip }: ReturnType<typeof siteText>, icon: string): vscode.TreeItem & { id: string } {
   return Object.assign(new vscode.TreeItem(label), { id, description, tooltip: new vscode.MarkdownString(tooltip), iconPath: new vscode.ThemeIcon(icon), contextValue: 'site' });
 }
