@@ -17,6 +17,8 @@ export interface ComparePanels extends vscode.WebviewPanelSerializer {
   open(a: string, b: string): void;
   /** Analysis is gone for this reason; undefined: there is a new one. */
   engineLost(reason: string | undefined): void;
+  /** The traces that panels show: they are not deleted to make room. */
+  readonly files: readonly string[];
 }
 interface Panel { readonly view: vscode.WebviewPanel; readonly events: Client<CompareEvents>; readonly files: readonly [string, string]; lost: string | undefined; /** By tolerance. */ readonly diffs: Map<number, TraceDiff> }
 interface Around { readonly context: vscode.ExtensionContext; readonly analysis: () => Promise<Client<AnalysisApi>>; readonly restart: () => Promise<void>; readonly openTraces: OpenTraces; readonly editor: TraceEditor }
@@ -72,6 +74,7 @@ export function createComparePanels({ context, analysis, restart, openTraces, ed
         panel.events.changed({}).catch(() => undefined);
       }
     },
+    get files() { return [...panels].flatMap(panel => panel.files); },
     deserializeWebviewPanel: async (view, kept: unknown) => {
       const { a, b } = (typeof kept === 'object' && kept !== null ? kept : {}) as { readonly a?: unknown; readonly b?: unknown };
       // A page that closed before it said what it shows has nothing to come back to.

@@ -2,6 +2,7 @@
 import { provideVSCodeDesignSystem, vsCodeButton, vsCodeDropdown, vsCodeOption, vsCodeTextField } from '@vscode/webview-ui-toolkit';
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
+import { keepTyping } from './typing.ts';
 
 provideVSCodeDesignSystem().register(vsCodeButton(), vsCodeDropdown(), vsCodeOption(), vsCodeTextField());
 
@@ -50,7 +51,7 @@ export function TextField({ label, value, onEnter, problem, testid, size }: Text
   return (
     <vscode-text-field ref={element} size={size} aria-label={label} title={problem ?? label} data-testid={testid} class={problem ? 'wrong' : undefined} onchange={hand}
       onKeyDown={(event: KeyboardEvent) => {
-        event.stopPropagation();
+        keepTyping(event);
         if (event.key === 'Enter') hand();
         if (event.key === 'Escape' && element.current) element.current.value = value;
       }} />

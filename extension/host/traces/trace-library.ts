@@ -26,7 +26,7 @@ export interface TraceLibrary {
   dispose(): void;
 }
 
-interface Around { readonly context: vscode.ExtensionContext; readonly session: Session; readonly models: WorkspaceModels; readonly analysis: () => Promise<Client<AnalysisApi>>; readonly log: vscode.LogOutputChannel }
+interface Around { readonly context: vscode.ExtensionContext; readonly session: Session; readonly models: WorkspaceModels; readonly analysis: () => Promise<Client<AnalysisApi>>; /** Traces that are looked at elsewhere than in their editors. */ readonly held: () => readonly string[]; readonly log: vscode.LogOutputChannel }
 type Read = TraceSummary | { readonly file: string; readonly problem: string };
 
 const quietMs = 300;
@@ -42,7 +42,7 @@ export function openTraceFiles(): Set<string> {
   return new Set(vscode.window.tabGroups.all.flatMap(group => group.tabs).flatMap(tab => (tab.input instanceof vscode.TabInputCustom && tab.input.viewType === traceEditor ? [tab.input.uri.fsPath] : [])));
 }
 
-export function createTraceLibrary({ context, session, models, analysis, log }: Around): TraceLibrary {
+export function createTraceLibrary({ context, session, models, analysis, held, log }: Around): TraceLibrary {
   const changed = new vscode.EventEmitter<void>(), read = new Map<string, { readonly key: string; readonly of: Read }>(), watchers = new Map<string, vscode.FileSystemWatcher>();
   let entries: readonly TraceEntry[] = [], asked = false, told = false;
   const storage = storageFolder(context);
@@ -104,7 +104,7 @@ export function createTraceLibrary({ context, session, models, analysis, log }: 
     await removeLeftovers();
     const limit = quotaBytes();
     if (!(limit > 0)) return;
-    const found = (await list()).map(withHeader), gone = overQuota(found, limit, new Set([...openTraceFiles(), ...(made === undefined ? [] : [made])]));
+    const found = (await list()).map(withHeader), gone = overQuota(found, limit, new Set([...openTraceFiles(), ...held(), ...(made === undefined ? [] : [made])]));
     const deleted: TraceEntry[] = [];
     for (const entry of gone) {
       try { await rm(entry.file); } catch (error) { log.warn(`${entry.file} could not be deleted: ${(error as Error).message}`); continue; }

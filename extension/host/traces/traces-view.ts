@@ -1,6 +1,6 @@
 /** The Traces view: models, and below each its traces, newest first. */
 import * as vscode from 'vscode';
-import type { CommandId } from '../manifest/commands.ts';
+import { traceEditor } from '../manifest/contributions.ts';
 import { steadyTree } from '../steady-tree.ts';
 import { groupText, groupTraces, totalText, traceText, type TraceEntry, type TraceGroup } from './trace-files.ts';
 import { openTraceFiles, quotaBytes, type TraceLibrary } from './trace-library.ts';
@@ -41,6 +41,7 @@ function traceItem(entry: TraceEntry): vscode.TreeItem & { id: string } {
   const icon = failed ? new vscode.ThemeIcon('warning', new vscode.ThemeColor('list.warningForeground')) : new vscode.ThemeIcon(entry.pinned ? 'pinned' : open ? 'eye' : 'graph-scatter');
   return Object.assign(item, {
     id: entry.file, description, tooltip: new vscode.MarkdownString(tooltip), iconPath: icon, contextValue: entry.pinned ? 'trace.pinned' : 'trace', accessibilityInformation: { label: spoken },
-    command: { title: 'Open Trace', command: 'attnscope.openTrace' satisfies CommandId, arguments: [entry.file] },
+    // As in the Explorer, the row keeps the focus: F2 and Delete mean it.
+    command: { title: 'Open Trace', command: 'vscode.openWith', arguments: [vscode.Uri.file(entry.file), traceEditor, { preview: false, preserveFocus: true }] },
   });
 }

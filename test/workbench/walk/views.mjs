@@ -94,7 +94,9 @@ export function viewsCases({ server, page }) {
     ['a trace is pinned, renamed while it is open, and found again as the last one', async () => {
       await menu('Traces', /“Anna gave/, 'Pin');
       await row('Traces', /“Anna gave/).filter({ hasText: 'pinned' }).waitFor();
-      await menu('Traces', /“Boris found/, 'Rename');
+      await row('Traces', /“Boris found/).click();
+      await page.keyboard.press('F2');
+      await page.locator('.quick-input-title', { hasText: 'Rename Trace' }).waitFor();
       await page.locator('.quick-input-widget input').first().fill('three layers');
       await page.keyboard.press('Enter');
       await row('Traces', 'three layers').waitFor();
@@ -123,7 +125,8 @@ export function viewsCases({ server, page }) {
     ['Delete asks, and closes the editor of what is gone', async () => {
       await row('Traces', /“Anna gave/).click();
       await overview(page);
-      await menu('Traces', /“Anna gave/, 'Delete Trace');
+      // The row still has the focus, as a file's in the Explorer.
+      await page.keyboard.press('Delete');
       const dialog = page.locator('.monaco-dialog-box');
       await dialog.filter({ hasText: 'Delete the trace' }).waitFor();
       await picture('6-delete-dark');
