@@ -1,7 +1,7 @@
 /** Builds everything into dist/: one bundle per room; native modules stay external; `--watch`, `--generate`. */
 import { build, context } from 'esbuild';
-import { cpSync, mkdirSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
 const node = { bundle: true, platform: 'node', format: 'cjs', target: 'node20', sourcemap: true, logLevel: 'warning', loader: { '.node': 'empty' }, define: { 'import.meta.url': '__importMetaUrl' }, inject: ['extension/cjs-shim.js'] };
@@ -21,12 +21,21 @@ function copyAssets() {
   cpSync('shaders', 'dist/shaders', { recursive: true, filter: from => !from.endsWith('.md') });
 }
 
-/** Rewrites the generated parts of tracked files; `test/repo.test.ts` fails while any is stale. */
+/** Rewrites the generated parts of tracked files; tests fail while any is stale. The registries come first: the table of operators is read from one of them. */
 async function generate() {
-  const outfile = join('node_modules', '.cache', 'attnscope-generate.mjs');
-  await build({ entryPoints: ['extension/host/manifest/generate.ts'], bundle: true, platform: 'node', format: 'esm', target: 'node20', outfile, logLevel: 'warning' });
-  const { generate: write } = await import(pathToFileURL(outfile).href);
+  const { generate: write } = await bundled('extension/host/manifest/generate.ts');
   for (const path of write(process.cwd())) console.log(`generated ${path}`);
+  const { operatorTable } = await bundled('extension/engine/sites/operator-table.ts'), table = 'extension/engine/sites/OPERATORS.md';
+  if (existsSync(table) && readFileSync(table, 'utf8') === operatorTable()) return;
+  writeFileSync(table, operatorTable());
+  console.log(`generated ${table}`);
+}
+
+/** A module of ours as it is now. */
+async function bundled(entry) {
+  const outfile = join('.cache', 'generate', `${basename(entry, '.ts')}.mjs`);
+  await build({ entryPoints: [entry], bundle: true, platform: 'node', format: 'esm', target: 'node20', outfile, logLevel: 'warning' });
+  return import(pathToFileURL(outfile).href);
 }
 
 if (process.argv.includes('--generate')) {

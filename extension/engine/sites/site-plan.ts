@@ -1,6 +1,7 @@
 /** What a recogniser found: the site for people, and where in the graph its parts can be read. Types only. */
 import type { RefusedSite, Site } from '../../contract/site.ts';
 import type { GraphView, Node } from '../onnx/model.ts';
+import type { OperatorRow } from './operator-row.ts';
 
 export type { GraphView };
 
@@ -52,5 +53,7 @@ export interface SitePlan {
 export interface Pattern {
   readonly id: string;
   readonly title: string;
+  /** What it reads and what it refuses: its rows of OPERATORS.md. */
+  readonly operators: readonly OperatorRow[];
   match(node: Node, view: GraphView): SitePlan | RefusedSite | undefined;
 }

@@ -5,21 +5,33 @@ import { axesOf, trackOperand, type Tracked } from '../operands.ts';
 import type { MaskTerm, Operand, Pattern } from '../site-plan.ts';
 import { attributeFloat, attributeInt, isBoolean } from '../walk.ts';
 
+const refusals = {
+  lengths: 'Lengths of a cache that lies outside the graph (nonpad_kv_seqlen) are not read yet.',
+  past: 'It has a past, but does not hand its present keys and values on, so that they cannot be read.',
+} as const;
+
 export const attentionOp: Pattern = {
   id: 'attention-op',
   title: 'Attention operator of ONNX (opset 23)',
+  operators: [{
+    operator: 'ai.onnx.Attention',
+    recognised: 'opset 23 and later, q, k, v of three or four axes, grouped heads; boolean and float masks, is_causal, softcap; with a past, the present keys and values',
+    run: 'onnxruntime, CPU, float32 and float16',
+    compared: 'its own output, and a float64 twin',
+    refused: [{ form: 'nonpad_kv_seqlen', sentence: refusals.lengths }, { form: 'a past without present outputs', sentence: refusals.past }],
+  }],
   match(node, view) {
     if (node.op !== 'Attention' || node.domain !== '') return undefined;
     const refuse = (reason: string): { node: string; operator: string; reason: string } => ({ node: node.name, operator: 'Attention', reason });
     const [query, key, value, mask, pastKey, , lengths] = node.inputs;
-    if (lengths) return refuse('Lengths of a cache that lies outside the graph (nonpad_kv_seqlen) are not read yet.');
+    if (lengths) return refuse(refusals.lengths);
     const rank = view.dims(query)?.length ?? (node.attributes.has('q_num_heads') ? 3 : 4);
     const qHeads = rank === 3 ? attributeInt(node, 'q_num_heads', 0) : undefined, kvHeads = rank === 3 ? attributeInt(node, 'kv_num_heads', 0) : undefined;
     const q = operandOf(view, query, rank, qHeads);
     // With a past, what is attended to are the present keys and values: after concatenation, one axis for each of batch, head, position, dim.
     const k = pastKey ? present(view, node, 1, kvHeads ?? view.dims(key)?.[1]) : operandOf(view, key, rank, kvHeads);
     const v = pastKey ? present(view, node, 2, kvHeads ?? view.dims(value)?.[1]) : operandOf(view, value, rank, kvHeads);
-    if (!q || !k || !v) return refuse(pastKey ? 'It has a past, but does not hand its present keys and values on, so that they cannot be read.' : 'The layout of its inputs is not known.');
+    if (!q || !k || !v) return refuse(pastKey ? refusals.past : 'The layout of its inputs is not known.');
     const headDim = q.dim ?? k.dim, given = node.attributes.has('scale') ? attributeFloat(node, 'scale', 0) : undefined;
     if (given === undefined && headDim === undefined) return refuse('Neither its scale nor the size of its heads is in the graph.');
     const left = attributeInt(node, 'left_window_size', -1), right = attributeInt(node, 'right_window_size', -1), causal = attributeInt(node, 'is_causal', 0) === 1;

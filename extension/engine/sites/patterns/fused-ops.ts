@@ -1,22 +1,35 @@
-/** Fused attention operators of onnxruntime that are known but not read yet: named with a reason, never passed over in silence. */
+/** Attention operators that are known and refused: nothing here can run them, or they are not read. Named with a reason, never passed over in silence. */
+import type { OperatorRow } from '../operator-row.ts';
 import type { Pattern } from '../site-plan.ts';
 
-/** Operators by domain. */
-const fused: Readonly<Record<string, ReadonlySet<string>>> = {
-  '': new Set(['LinearAttention']),
-  'ai.onnx.preview': new Set(['FlexAttention']),
-  'com.microsoft': new Set([
-    'Attention', 'MultiHeadAttention', 'GroupQueryAttention', 'PackedAttention', 'PackedMultiHeadAttention', 'QAttention', 'QOrderedAttention', 'QOrderedLongformerAttention',
-    'DecoderMaskedSelfAttention', 'DecoderMaskedMultiHeadAttention', 'DecoderAttention', 'SparseAttention', 'PagedAttention', 'LongformerAttention', 'LinearAttention', 'GatedDeltaNet',
-  ]),
+const unfused = 'export the model without fusing attention to trace it.';
+const cuda = (operator: string, remedy: string): string => `onnxruntime runs ${operator} on CUDA only, and traces are made on the CPU; ${remedy}`;
+
+/** What is read of an operator, what runs it, and why it is refused. */
+const refusals: Readonly<Record<string, readonly [recognised: string, run: string, sentence: string]>> = {
+  'ai.onnx.LinearAttention': ['by its name', 'onnxruntime, CPU (opset 27, which it takes only when it is told to)', `The operator LinearAttention cannot be read yet; ${unfused}`],
+  'ai.onnx.preview.FlexAttention': ['by its name', 'nothing: onnxruntime 1.30 does not know it', 'onnxruntime 1.30 does not know ai.onnx.preview.FlexAttention, so that the model cannot be run; export it with operator set 24 or older, where attention is an operator that it runs.'],
+  ...Object.fromEntries(['Attention', 'MultiHeadAttention', 'GroupQueryAttention', 'QAttention', 'DecoderMaskedMultiHeadAttention', 'SparseAttention', 'LinearAttention'].map(name =>
+    [`com.microsoft.${name}`, ['by its name', 'onnxruntime, CPU', `The operator com.microsoft.${name} cannot be read yet; ${unfused}`]])),
+  'com.microsoft.PackedAttention': ['by its name', 'onnxruntime, CUDA only', cuda('com.microsoft.PackedAttention', 'trace the model as it was before its padding was packed away.')],
+  'com.microsoft.PackedMultiHeadAttention': ['by its name', 'onnxruntime, CUDA only', cuda('com.microsoft.PackedMultiHeadAttention', 'trace the model as it was before its padding was packed away.')],
+  'com.microsoft.QOrderedAttention': ['by its name', 'onnxruntime, CUDA only', cuda('com.microsoft.QOrderedAttention', 'trace the model as it was before it was quantized.')],
+  'com.microsoft.QOrderedLongformerAttention': ['by its name', 'onnxruntime, CUDA only', cuda('com.microsoft.QOrderedLongformerAttention', 'trace the model as it was before it was quantized.')],
+  'com.microsoft.LongformerAttention': ['by its name', 'onnxruntime, CUDA only', cuda('com.microsoft.LongformerAttention', unfused)],
+  'com.microsoft.DecoderAttention': ['by its name', 'onnxruntime, CUDA only', cuda('com.microsoft.DecoderAttention', unfused)],
+  'com.microsoft.DecoderMaskedSelfAttention': ['by its name', 'onnxruntime, CUDA only', cuda('com.microsoft.DecoderMaskedSelfAttention', 'trace the model as it was before it was converted for generation.')],
+  'com.microsoft.PagedAttention': ['by its name', 'onnxruntime, CUDA and WebGPU only', 'onnxruntime runs com.microsoft.PagedAttention on CUDA and WebGPU only, and traces are made on the CPU; build the model for the CPU, with GroupQueryAttention.'],
+  'com.microsoft.GatedDeltaNet': ['by its name', 'onnxruntime, not on the CPU', 'onnxruntime 1.30 has no CPU kernel for com.microsoft.GatedDeltaNet, and traces are made on the CPU; build the model for the CPU, with LinearAttention.'],
 };
+
+const operators: readonly OperatorRow[] = Object.entries(refusals).map(([operator, [recognised, run, sentence]]) => ({ operator, recognised, run, compared: null, refused: [{ form: 'any', sentence }] }));
 
 export const fusedOps: Pattern = {
   id: 'fused-ops',
-  title: 'Fused attention operators',
+  title: 'Attention operators that are refused',
+  operators,
   match(node) {
-    if (!Object.hasOwn(fused, node.domain) || !fused[node.domain].has(node.op)) return undefined;
-    const operator = node.domain ? `${node.domain}.${node.op}` : node.op;
-    return { node: node.name, operator, reason: `The operator ${operator} cannot be read yet; export the model without fusing attention to trace it.` };
+    const operator = `${node.domain || 'ai.onnx'}.${node.op}`, refused = Object.hasOwn(refusals, operator) ? refusals[operator] : undefined;
+    return refused && { node: node.name, operator: node.domain ? operator : node.op, reason: refused[2] };
   },
 };

@@ -11,6 +11,13 @@ import { attributeInt, dataDependent } from '../walk.ts';
 export const softmax: Pattern = {
   id: 'softmax',
   title: 'Attention written out around a Softmax',
+  operators: [{
+    operator: 'ai.onnx.Softmax',
+    recognised: 'a product of two activations (MatMul, FusedMatMul, Einsum) through scale, softcap and masks, over the last axis, times a third activation; q, k, v before the scale and before heads are repeated',
+    run: 'onnxruntime, CPU',
+    compared: 'its own probabilities and output, and a float64 twin',
+    refused: [{ form: 'probabilities with more than four axes', sentence: 'Its probabilities have 5 axes; attention of up to four (batch, head, query, key) can be read.' }],
+  }],
   match(node, view) {
     if (node.op !== 'Softmax' || node.domain !== '' || !overLastAxis(node, view)) return undefined;
     const [scores] = node.inputs, [probs] = node.outputs;

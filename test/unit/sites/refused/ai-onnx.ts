@@ -1,0 +1,20 @@
+/** Forms of ai.onnx operators that are refused. */
+import { dataType } from '../../../../extension/engine/onnx/model.ts';
+import { oneNode, type RefusedModel } from './refused-model.ts';
+
+const q = [1, 2, 'S', 4], past = [1, 2, 'P', 4], float = (name: string, ...dims: (number | string)[]) => ({ name, type: dataType.float, dims });
+
+export const refused: readonly RefusedModel[] = [
+  { operator: 'ai.onnx.Attention', form: 'nonpad_kv_seqlen', model: oneNode('ai.onnx.Attention', [q, q, q, undefined, undefined, undefined, [1]], {}, 1, [1, 1, 1, 1, 1, 1, dataType.int64]) },
+  { operator: 'ai.onnx.Attention', form: 'a past without present outputs', model: oneNode('ai.onnx.Attention', [q, q, q, undefined, past, past]) },
+  {
+    operator: 'ai.onnx.Softmax', form: 'probabilities with more than four axes',
+    model: {
+      nodes: [
+        { op: 'MatMul', name: 'n0', inputs: ['q', 'k'], outputs: ['s'] }, { op: 'Softmax', name: 'n1', inputs: ['s'], outputs: ['p'], attributes: { axis: -1 } },
+        { op: 'MatMul', name: 'n2', inputs: ['p', 'v'], outputs: ['o'] },
+      ],
+      inputs: [float('q', 1, 2, 3, 5, 4), float('k', 1, 2, 3, 4, 5), float('v', 1, 2, 3, 5, 4)], outputs: [float('o', 1, 2, 3, 5, 4)],
+    },
+  },
+];
