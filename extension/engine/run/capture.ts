@@ -156,15 +156,18 @@ function writeSite({ plan, taps, fetched, part, side, stored }: SiteWriting): Si
     return { tensor: name, as };
   });
   const statistics = taps.statistics && writeStatistics({ name: site.name, taps: taps.statistics, fetched, part, side, scale: scale ?? 1 });
+  const ruled = taps.unruly === undefined || (fetched.take(taps.unruly).data as Float32Array)[0] === 0;
+  const sink = own(taps.sink, 'sink');
+  if (sink && side.tensors[sink].shape[0] !== (q?.[2] ?? site.heads)) throw new UserError(`${site.node} has ${side.tensors[sink].shape[0]} sink logits for ${q?.[2] ?? site.heads} heads.`, 'Export the model again.');
   const ownPattern = own(taps.statistics?.ownPattern, 'ownPattern'), ownOutput = own(taps.ownOutput, 'ownOutput');
   const filled: Site = {
     ...site, scale: scale === null ? site.scale : Number(scale.toPrecision(9)), ...(q && k && v ? { heads: q[2], kvHeads: k[2], headDim: q[3], valueDim: v[3] } : statistics ? { heads: statistics.heads } : {}),
   };
   return {
     site: filled, dtype: stored, softcap: plan.softcap, masks, rows,
-    rule: { ...plan.rule, offset: plan.rule.offset === 'past' && q && k ? k[1] - q[1] : 0 },
+    rule: ruled ? { causal: plan.rule.causal, window: plan.rule.window, offset: plan.rule.offset === 'past' && q && k ? k[1] - q[1] : 0 } : { causal: false, window: null, offset: 0 },
     statistics: statistics ? 'graph' : 'missing',
-    ...(ownPattern ? { ownPattern } : {}), ...(ownOutput ? { ownOutput } : {}), ...(statistics ? { receivedFrom: statistics.receivedFrom } : {}),
+    ...(sink ? { sink } : {}), ...(ownPattern ? { ownPattern } : {}), ...(ownOutput ? { ownOutput } : {}), ...(statistics ? { receivedFrom: statistics.receivedFrom } : {}),
   };
 }
 

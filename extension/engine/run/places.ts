@@ -40,6 +40,8 @@ export function placesOf({ plans, taps, inputs, stored, rows, vocabulary }: Plac
     add(own.z, stored, batch, length, heads, valueDim);
     add(own.rows, 'I64', rows);
     add(own.ownOutput, 'F32', batch, rows, heads, valueDim);
+    add(own.sink, 'F32', heads);
+    add(own.unruly, 'F32', 1);
     for (const { output } of own.scales) add(output, 'F32', 1);
     // The taps broadcast masks that have no heads of their own; one that has them is caught by the run.
     for (const { output, as, perQuery } of own.masks) add(output, as === 'add' ? 'F32' : 'U8', batch, 1, perQuery ? length : 1, length);

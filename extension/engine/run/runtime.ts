@@ -7,7 +7,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import type { Feed } from './feeds.ts';
 import type { Place } from './places.ts';
-import { own } from './tap-graph.ts';
+import { own } from '../onnx/graph-builder.ts';
 
 /** Tensors of a run; taking one gives it away, so that its memory can go. */
 export interface Fetched { take(output: string): FetchedTensor }

@@ -31,6 +31,10 @@ export interface SiteTaps {
   /** Factors of the scale that only a run shows, scalars. */
   readonly scales: readonly { readonly output: string; readonly power: 1 | -1 }[];
   readonly masks: readonly MaskTap[];
+  /** float32 [head]. */
+  readonly sink?: string;
+  /** float32 [1]: not 0 where the plan's rule does not hold. */
+  readonly unruly?: string;
 }
 /** `perQuery` is false where the graph itself says that the mask is one row for all queries. */
 export interface MaskTap { readonly output: string; readonly as: 'add' | 'keep' | 'drop'; readonly perQuery: boolean }
@@ -59,6 +63,7 @@ export function planTaps(model: Model, view: GraphView, plans: readonly SitePlan
   const opset = model.opsets.get('') ?? model.opsets.get('ai.onnx') ?? 1;
   if (opset < 11) throw new UserError(`The model uses operator set ${opset}; tracing needs 11 or newer.`, 'Convert it with onnx.version_converter, or export it again.');
   const graph = new TapGraph(opset);
+  for (const { added } of plans) if (added) graph.include(added);
   const stop = graph.output(graph.node('SequenceEmpty', []));
   const masks = new Map<string, MaskTap>(), canon = sameValues(view), sides = new Set<string>();
   const sites = plans.map(plan => tapSite({ graph, masks, canon, sides, options, view }, plan));
@@ -97,7 +102,7 @@ function tapSite(context: Context, plan: SitePlan): SiteTaps {
   const like = probs ?? (plan.q && canonical(graph, plan.q, 'b h s d'));
   const side = querySide(plan);
   const rows = keptRows(context, side, like);
-  const taps: SiteTaps = {
+  const taps: { -readonly [K in keyof SiteTaps]: SiteTaps[K] } = {
     ...(q ? { q } : {}), ...(k ? { k } : {}), ...(v ? { v } : {}), ...(z ? { z } : {}),
     ...(out && rows ? { ownOutput: graph.output(graph.node('Gather', [out, rows], { axis: 1 }), float) } : {}),
     rows: graph.output(rows, int64),
@@ -111,6 +116,8 @@ function tapSite(context: Context, plan: SitePlan): SiteTaps {
       return { ...known, as: term.as };
     }),
   };
+  if (plan.rule.unless !== undefined) taps.unruly = graph.output(graph.reshape(graph.cast(plan.rule.unless, float), [-1]), float);
+  if (plan.sink !== undefined) taps.sink = graph.output(graph.reshape(graph.cast(plan.sink, float), [-1]), float);
   if (probs === undefined) return taps;
   const weights = realRows(context, side, probs);
   const statistics = addStatistics(graph, plan, { probs, weights, rows, view: context.view, sparing: options.sparing === true, alsoBefore: stored === float ? [q, k, v].filter(value => value !== undefined) : [] });
@@ -118,7 +125,7 @@ function tapSite(context: Context, plan: SitePlan): SiteTaps {
 }
 
 function tapMask({ graph, options, view }: Context, plan: SitePlan, term: SitePlan['masks'][number], probs: string | undefined): MaskTap {
-  const type = term.as === 'add' ? float : uint8, cast = graph.cast(term.value, type), dims = view.dims(term.value);
+  const type = term.as === 'add' ? float : uint8, cast = graph.cast(term.value, type), dims = view.dims(term.value) ?? plan.added?.dims.get(term.value);
   const value = term.merged ? splitBatch(graph, cast, plan.site.heads ?? 1) : cast, perQuery = !dims || dims.length < 2 || dims[dims.length - 2] !== 1;
   if (!options.broadcastMasks || probs === undefined || !plan.softmax) return { output: graph.output(value, type), as: term.as, perQuery };
   const shape = graph.shape(probs), part = (axis: number): string => graph.slice(shape, 0, axis, axis + 1);

@@ -1,5 +1,5 @@
 /** The parts of a site that every pattern fills the same way; names are given when all sites are known. */
-import type { CaptureWay, Site, SiteKind } from '../../contract/site.ts';
+import type { CaptureWay, MaskShape, Site, SiteKind } from '../../contract/site.ts';
 import type { GraphView, Node } from '../onnx/model.ts';
 import { maskShape } from './masks.ts';
 import { sourceOf } from './names.ts';
@@ -12,6 +12,10 @@ export interface Draft extends Omit<SitePlan, 'site'> {
   readonly node: Node;
   readonly capture: CaptureWay;
   readonly tracked?: { readonly q: Tracked; readonly k: Tracked; readonly v: Tracked };
+  /** Values of the graph itself that stand for q, k and v where the operands are made by `added` nodes: for people, for self or cross, for where the source is. */
+  readonly origins?: { readonly q: string; readonly k: string; readonly v: string };
+  /** What a mask does that `added` nodes make, beyond what is seen in `masks` and `rule`. */
+  readonly hides?: Partial<MaskShape>;
   /** These go before what tracking found. */
   readonly heads?: number;
   readonly headDim?: number;
@@ -20,16 +24,17 @@ export interface Draft extends Omit<SitePlan, 'site'> {
 
 /** A plan whose site still lacks its name. */
 export function planOf(draft: Draft, view: GraphView): SitePlan {
-  const { node, capture, tracked, heads, headDim, valueDim, ...plan } = draft;
+  const { node, capture, tracked, origins, hides, heads, headDim, valueDim, ...plan } = draft;
+  const q = origins?.q ?? plan.q?.value, k = origins?.k ?? plan.k?.value, v = origins?.v ?? plan.v?.value;
   const scale = capture === 'softmax-only' ? undefined : plan.scale.reduce<number | undefined>((product, factor) => (product === undefined || !('constant' in factor) ? undefined : product * factor.constant ** factor.power), 1);
   const site: Site = {
-    name: '', stack: 'main', layer: 0, kind: tracked ? kindOf(view, tracked.q.operand.value, tracked.k.operand.value) : 'self', form: 'dense',
+    name: '', stack: 'main', layer: 0, kind: tracked ? kindOf(view, origins?.q ?? tracked.q.operand.value, origins?.k ?? tracked.k.operand.value) : 'self', form: 'dense',
     heads: heads ?? tracked?.q.heads ?? null, kvHeads: tracked?.k.heads ?? tracked?.v.heads ?? null,
     headDim: headDim ?? tracked?.q.dim ?? tracked?.k.dim ?? null, valueDim: valueDim ?? tracked?.v.dim ?? null,
-    mask: maskShape(view, plan.masks, plan.rule), scale: scale === undefined ? null : Number(scale.toPrecision(7)), softcap: plan.softcap || null, sinkLogit: false,
+    mask: { ...maskShape(view, plan.masks, plan.rule), ...hides }, scale: scale === undefined ? null : Number(scale.toPrecision(7)), softcap: plan.softcap || null, sinkLogit: plan.sink !== undefined,
     operator: node.domain ? `${node.domain}.${node.op}` : node.op, node: node.name, capture,
-    taps: { q: plan.q?.value ?? null, k: plan.k?.value ?? null, v: plan.v?.value ?? null, probs: plan.softmax?.probs ?? null, out: plan.out?.value ?? null },
-    source: sourceOf(node, plan.nodes, [plan.q, plan.k].flatMap(operand => (operand ? [...projections(view, operand.value)].map(each => each.inputs[1]) : []))),
+    taps: { q: q ?? null, k: k ?? null, v: v ?? null, probs: plan.softmax?.probs ?? null, out: plan.out?.value ?? null },
+    source: sourceOf(node, plan.nodes, [q, k].flatMap(value => (value === undefined ? [] : [...projections(view, value)].map(each => each.inputs[1])))),
   };
   return { ...plan, site };
 }

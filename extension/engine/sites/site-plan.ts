@@ -1,5 +1,6 @@
 /** What a recogniser found: the site for people, and where in the graph its parts can be read. Types only. */
 import type { RefusedSite, Site } from '../../contract/site.ts';
+import type { Added } from '../onnx/graph-builder.ts';
 import type { GraphView, Node } from '../onnx/model.ts';
 import type { OperatorRow } from './operator-row.ts';
 
@@ -41,10 +42,17 @@ export interface SitePlan {
   /** Softcap value applied to scaled scores; 0 none. */
   readonly softcap: number;
   readonly masks: readonly MaskTerm[];
-  /** A rule the operator itself applies, beyond `masks`. `offset`: 0 (top-left), or the length of the past (keys − queries). */
-  readonly rule: { readonly causal: boolean; readonly offset: 'zero' | 'past'; readonly window: readonly [number, number] | null };
+  /**
+   * A rule the operator itself applies, beyond `masks`. `offset`: 0 (top-left), or the length of the past (keys − queries). Window: keys p−left ≤ j ≤ p+right
+   * with p = query + offset, −1 unbounded. `unless`: a value of one number; where a run makes it other than 0, the rule does not hold, and the masks say all.
+   */
+  readonly rule: { readonly causal: boolean; readonly offset: 'zero' | 'past'; readonly window: readonly [number, number] | null; readonly unless?: string };
   /** Where probabilities exist: value that the softmax reads (after masks), value that it writes (behind a guard that turns rows of NaN into zeros, where there is one), their layout. */
   readonly softmax?: { readonly scores: string; readonly probs: string; readonly layout: 'b h q k' | '(b h) q k' | 'h q k' | 'b q k' };
+  /** Logits that take part in the denominator only (attention sinks, smooth softmax): a value of one number a head, of any shape. */
+  readonly sink?: string;
+  /** What the tapped graph gets for this site; the operands, masks, scales and the sink may name its outputs. What a fused operator hides: q after its rotary embedding, k with the past, masks from lengths. */
+  readonly added?: Added;
   /** All nodes of the match; the match that covers most wins. */
   readonly nodes: readonly Node[];
 }
