@@ -1,9 +1,10 @@
 /** Opens an .onnx file or a model folder: finds the file, reads its graph, checks where its weights lie; no weight is read. */
 import { createHash } from 'node:crypto';
-import { readdirSync, realpathSync, statSync, type Stats } from 'node:fs';
-import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
+import { realpathSync, statSync, type Stats } from 'node:fs';
+import { basename, dirname, isAbsolute, relative, resolve, sep } from 'node:path';
 import { UserError } from '../../contract/errors.ts';
 import type { ModelInfo } from '../../contract/site.ts';
+import { findModelFile } from '../folder/folder.ts';
 import type { Model, Tensor } from './model.ts';
 import { parseModel, type Parsed } from './reader.ts';
 import { elementBytes, elementCount } from './tensors.ts';
@@ -42,25 +43,6 @@ export function modelInfo(model: Model): ModelInfo {
     opsets: Object.fromEntries(model.opsets), producer: model.producer, nodes: model.graph.nodes.length, ...(dtype ? { dtype } : {}),
     ...(model.dataFiles.size ? { dataFiles: [...model.dataFiles].map(([file, real]) => { const stats = statOf(real); return { file, bytes: stats?.size ?? 0, modified: (stats?.mtime ?? new Date(0)).toISOString() }; }) } : {}),
   };
-}
-
-/** The .onnx file that `path` means: itself, or `model.onnx`, `onnx/model.onnx`, or the only one of a folder. */
-export function findModelFile(path: string): string {
-  const stats = statOf(path);
-  if (!stats) throw new UserError(`There is no file or folder ${path}.`, 'Check the path of the model.');
-  if (!stats.isDirectory()) return path;
-  for (const usual of ['model.onnx', join('onnx', 'model.onnx')]) if (statOf(join(path, usual))?.isFile()) return join(path, usual);
-  const found = [...onnxFiles(path), ...onnxFiles(join(path, 'onnx'))];
-  if (found.length === 1) return found[0];
-  if (!found.length) throw new UserError(`The folder ${path} holds no .onnx file.`, 'Name the model file, or a folder with a model.onnx.');
-  const names = found.map(file => relative(path, file));
-  throw new UserError(`The folder ${path} holds several models: ${names.slice(0, 8).join(', ')}${names.length > 8 ? ', …' : ''}.`, 'Name the file that you mean.');
-}
-
-function onnxFiles(folder: string): string[] {
-  try {
-    return readdirSync(folder, { withFileTypes: true }).filter(entry => entry.name.endsWith('.onnx') && !entry.isDirectory()).map(entry => join(folder, entry.name)).sort();
-  } catch { return []; }
 }
 
 function statOf(path: string): Stats | undefined {

@@ -3,8 +3,8 @@ import { Tokenizer } from '@huggingface/tokenizers';
 import * as v from 'valibot';
 import { UserError } from '../../contract/errors.ts';
 import { aligned, spanOf, textOf, type Aligned, type Span } from './aligned-text.ts';
+import { findBeside, readJsonObject } from '../folder/beside.ts';
 import { splitAdded, type AddedToken } from './added-tokens.ts';
-import { findBeside, readJsonObject } from './model-config.ts';
 import { normalise, type Json } from './normalise.ts';
 import { alignPieces } from './pieces.ts';
 

@@ -5,7 +5,7 @@ import type { RefusedSite, Site, SitesReport } from '../../contract/site.ts';
 import type { TraceSummary } from '../../contract/api.ts';
 import { bytesText } from '../bytes-text.ts';
 import type { FoundModel, ModelGroup } from './discover.ts';
-import { typeInName } from './model-card.ts';
+import { roleOf, typeOfVariant } from '../../contract/model-role.ts';
 
 /** What is known of a model beyond its name and size. */
 export interface Known {
@@ -30,7 +30,7 @@ export interface ModelText {
 /** One model: `6 sites · parity 2.5e-6 · 7.1 MB · fp32`, and where it lies below `folder`: its group's, or the workspace's for lone files. */
 export function modelText(model: FoundModel, folder: string, known: Known): ModelText {
   const report = typeof known.sites === 'object' ? known.sites : undefined, problem = typeof known.sites === 'string' ? known.sites : undefined;
-  const bytes = report ? report.model.bytes + (report.model.dataFiles ?? []).reduce((sum, file) => sum + file.bytes, 0) : model.bytes, dtype = report?.model.dtype ?? typeInName(basename(model.path));
+  const bytes = report ? report.model.bytes + (report.model.dataFiles ?? []).reduce((sum, file) => sum + file.bytes, 0) : model.bytes, dtype = report?.model.dtype ?? typeOfVariant(roleOf(model.path));
   const parity = known.last && parityText(known.last), state = stateOf(known, report, problem);
   const parts = [
     problem === undefined ? report && (report.sites.length ? counted(report.sites.length, 'site') : 'no attention') : 'cannot be read',

@@ -2,6 +2,7 @@
 import type { Dirent } from 'node:fs';
 import { readFile, readdir, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { dataNames } from '../../contract/model-role.ts';
 import { readModelCard, type ModelCard } from './model-card.ts';
 
 export interface FoundModel {
@@ -138,10 +139,4 @@ async function modelsOf(folder: Folder): Promise<FoundModel[]> {
     return { path, bytes: sizes.reduce((sum, size) => sum + size, stats.size), modifiedMs: stats.mtimeMs };
   }));
   return models.filter(model => model !== undefined);
-}
-
-/** External data as exporters name it: `model.onnx_data`, `model.onnx_data_1`, `model.onnx.data`, `model.data`. */
-export function dataNames(onnx: string, names: readonly string[]): string[] {
-  const stem = onnx.replace(/\.onnx$/, '');
-  return names.filter(name => name === `${stem}.data` || name === `${stem}_data` || (name.startsWith(onnx) && /^[._]data(_\d+)?$/.test(name.slice(onnx.length))));
 }

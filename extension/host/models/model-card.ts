@@ -20,10 +20,4 @@ export function readModelCard(json: string | undefined): ModelCard | undefined {
   return architecture === undefined ? undefined : { architecture, ...(type === undefined ? {} : { type }) };
 }
 
-/** The type that transformers.js and optimum write into a file's name; undefined where it says none. */
-export function typeInName(file: string): string | undefined {
-  const suffix = /_(fp16|quantized|int8|uint8|q4f16|q4|q2f16|q2|q1f16|q1|bnb4)\.onnx$/.exec(file)?.[1];
-  return suffix === 'quantized' ? 'int8' : suffix;
-}
-
 function word(value: unknown): string | undefined { return typeof value === 'string' && value !== '' ? value.slice(0, longest) : undefined; }

@@ -4,8 +4,9 @@ import * as fs from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join, relative } from 'node:path';
 import { afterAll, beforeEach, expect, it, vi } from 'vitest';
-import { dataNames, discover, type Discovery } from '../../../extension/host/models/discover.ts';
-import { readModelCard, typeInName } from '../../../extension/host/models/model-card.ts';
+import { dataNames, roleOf, typeOfVariant } from '../../../extension/contract/model-role.ts';
+import { discover, type Discovery } from '../../../extension/host/models/discover.ts';
+import { readModelCard } from '../../../extension/host/models/model-card.ts';
 
 vi.mock('node:fs/promises', async original => { const real = await original<typeof fs>(); return { ...real, readFile: vi.fn(real.readFile), open: vi.fn(real.open) }; });
 
@@ -86,5 +87,5 @@ it('reads a card only from what names a model', () => {
   for (const other of [undefined, 'no json', '[]', '3', 'null', '{"architectures":"x"}', '{"model_type":7}', '{"model":null}']) expect(readModelCard(other)).toBeUndefined();
 });
 it('reads the type of the weights from names of exporters', () => {
-  expect(['model.onnx', 'model_fp16.onnx', 'model_quantized.onnx', 'decoder_model_merged_q4f16.onnx', 'fp16.onnx'].map(typeInName)).toEqual([undefined, 'fp16', 'int8', 'q4f16', undefined]);
+  expect(['model.onnx', 'model_fp16.onnx', 'model_quantized.onnx', 'decoder_model_merged_q4f16.onnx', 'fp16.onnx'].map(name => typeOfVariant(roleOf(name)))).toEqual([undefined, 'fp16', 'int8', 'q4f16', undefined]);
 });

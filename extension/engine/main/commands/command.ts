@@ -1,4 +1,5 @@
 /** What every command of `attnscope` is made of, and how its arguments are read. */
+import { join, resolve } from 'node:path';
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 
 export type OptionTable = NonNullable<ParseArgsConfig['options']>;
@@ -72,6 +73,12 @@ export function readArguments(argv: readonly string[], options: OptionTable): Ar
       return given as never;
     },
   };
+}
+
+/** The model that a command names: an .onnx file, or a folder, in which `--file` may name the weight file. */
+export function modelPath(args: Arguments): string {
+  const model = resolve(args.one('model')), file = args.text('file');
+  return file === undefined ? model : join(model, file);
 }
 
 /** Columns padded to equal widths, two blanks apart. */

@@ -1,15 +1,14 @@
 /** `attnscope sites`: the attention sites of a model, without running anything. */
-import { resolve } from 'node:path';
 import type { Site } from '../../../contract/site.ts';
 import { openModel } from '../../onnx/open.ts';
 import { sitesReport } from '../../sites/recognise.ts';
-import { table, type Command } from './command.ts';
+import { modelPath, table, type Command } from './command.ts';
 
 export const sites: Command = {
-  usage: 'sites MODEL [--json]',
-  options: { json: { type: 'boolean' } },
+  usage: 'sites MODEL [--file NAME.onnx] [--json]',
+  options: { file: { type: 'string' }, json: { type: 'boolean' } },
   run: async (args, terminal) => {
-    const report = sitesReport(await openModel(resolve(args.one('model'))));
+    const report = sitesReport(await openModel(modelPath(args)));
     if (report.looked) process.stderr.write(`${report.looked}\n`);
     if (args.flag('json')) { terminal.out(JSON.stringify(report)); return; }
     if (report.sites.length) terminal.out(table([['site', 'heads', 'dim', 'mask', 'operator', 'source'], ...report.sites.map(row)]));

@@ -7,17 +7,18 @@ import { Cancelled, UserError } from '../../../contract/errors.ts';
 import { layersText, parseLayers } from '../../../contract/layers.ts';
 import type { Manifest } from '../../../contract/trace.ts';
 import { Engine } from '../../../children/engine.ts';
+import { readFolder } from '../../folder/folder.ts';
 import { discardCapture } from '../../trace/part-writer.ts';
 import { runJob } from '../job.ts';
-import { UsageError, table, type Arguments, type Command } from './command.ts';
+import { UsageError, modelPath, table, type Arguments, type Command } from './command.ts';
 
 const keeps = ['q', 'k', 'v', 'z', 'pattern', 'resid'];
 const mostPrompt = 16 * 2 ** 20;
 
 export const trace: Command = {
-  usage: 'trace MODEL --out FILE.attntrace (--prompt TEXT [--pair TEXT] | --prompt-file F | --ids 1,2,3 | --inputs F.safetensors) [--keep q,k,v,z,pattern] [--layers 0-3,10] [--dtype auto|fp16|fp32] [--device auto|cpu] [--json]',
+  usage: 'trace MODEL [--file NAME.onnx] --out FILE.attntrace (--prompt TEXT [--pair TEXT] | --prompt-file F | --ids 1,2,3 | --inputs F.safetensors) [--keep q,k,v,z,pattern] [--layers 0-3,10] [--dtype auto|fp16|fp32] [--device auto|cpu] [--json]',
   options: {
-    out: { type: 'string' }, prompt: { type: 'string' }, pair: { type: 'string' }, 'prompt-file': { type: 'string' }, ids: { type: 'string' }, inputs: { type: 'string' }, image: { type: 'string' },
+    file: { type: 'string' }, out: { type: 'string' }, prompt: { type: 'string' }, pair: { type: 'string' }, 'prompt-file': { type: 'string' }, ids: { type: 'string' }, inputs: { type: 'string' }, image: { type: 'string' },
     generate: { type: 'string' }, keep: { type: 'string' }, layers: { type: 'string' }, dtype: { type: 'string' }, device: { type: 'string' }, json: { type: 'boolean' },
   },
   run: async (args, terminal) => {
@@ -37,14 +38,14 @@ export const trace: Command = {
     terminal.status(undefined);
     const { file, manifest } = result;
     const { heads: _, masks: __, ...shown } = manifest;
-    terminal.out(args.flag('json') ? JSON.stringify({ file, ...shown }) : summary(file, manifest));
+    terminal.out(args.flag('json') ? JSON.stringify({ file, ...shown }) : summary(file, manifest, choiceOf(request.model)));
   },
 };
 
 const words: Readonly<Record<Progress['phase'], string>> = { open: 'Opening', session: 'Preparing', run: 'Running', statistics: 'Statistics', write: 'Writing' };
 
 function requestOf(args: Arguments): TraceRequest {
-  const model = resolve(args.one('model')), out = args.text('out'), prompt = promptOf(args);
+  const model = modelPath(args), out = args.text('out'), prompt = promptOf(args);
   if (!out) throw new UsageError('--out FILE.attntrace is missing.');
   const kept = args.text('keep')?.split(',').map(part => part.trim()).filter(Boolean) ?? [];
   const unknown = kept.find(part => !keeps.includes(part));
@@ -85,12 +86,20 @@ function readPromptFile(file: string): string {
   return bytes.toString('utf8').replace(/^\ufeff/, '');
 }
 
-function summary(file: string, manifest: Manifest): string {
+/** Which weight file a folder stood for, where it has several of that part. */
+function choiceOf(path: string): readonly (readonly string[])[] {
+  const { chosen, others, files } = readFolder(path);
+  if (!chosen || chosen.path === path || files.length < 2) return [];
+  const more = others.map(file => file.name);
+  return [['model', `${chosen.name}${more.length ? `, the default; --file names another: ${more.slice(0, 6).join(', ')}${more.length > 6 ? ', …' : ''}` : ''}`]];
+}
+
+function summary(file: string, manifest: Manifest, choice: readonly (readonly string[])[]): string {
   const parities = Object.values(manifest.parity), worst = Math.max(0, ...parities.map(parity => parity.maxAbs ?? 0)), failed = parities.filter(parity => parity.ok === false).length;
   const filled = Object.entries(manifest.filledInputs).map(([name, how]) => ['filled', `${name}: ${how}`]);
   const next = manifest.next.map((tokens, b) => [`next${manifest.next.length > 1 ? ` [${b}]` : ''}`, tokens.map(({ token, probability }) => `${JSON.stringify(token)} ${(probability * 100).toFixed(1)} %`).join('  ')]);
   return table([
-    ['trace', file], ['input', `${manifest.input.ids.length} × ${manifest.input.ids[0]?.length ?? 0} tokens`],
+    ['trace', file], ...choice, ['input', `${manifest.input.ids.length} × ${manifest.input.ids[0]?.length ?? 0} tokens`],
     ['sites', manifest.kept ? `${manifest.sites.length} of ${manifest.kept.ofSites} (layers ${layersText(manifest.kept.layers)})` : `${manifest.sites.length}`], ['parity', failed ? `${failed} of ${parities.length} sites FAILED (worst ${worst.toExponential(1)})` : `worst ${worst.toExponential(1)}`],
     ...filled, ...next, ...manifest.verdicts.map(verdict => [verdict.level, verdict.text]),
   ]);
