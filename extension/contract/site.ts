@@ -50,6 +50,8 @@ export interface Site {
   readonly operator: string;
   readonly node: string;
   readonly capture: CaptureWay;
+  /** Of `softmax-only`: why nothing more could be read, as a sentence. */
+  readonly why?: string;
   /** Names of values in the original graph, for people. */
   readonly taps: { readonly q: string | null; readonly k: string | null; readonly v: string | null; readonly probs: string | null; readonly out: string | null };
   readonly source: SiteSource;

@@ -19,7 +19,7 @@ export interface Evaluated {
 
 /** Runs `model` once with every tap of `plans` and evaluates each plan that has operands. */
 export async function evaluate(model: Model, plans: readonly SitePlan[], reference: ReadonlyMap<string, ZooTensor>): Promise<readonly (Evaluated | undefined)[]> {
-  const taps = new Set(plans.flatMap(plan => [plan.q, plan.k, plan.v, plan.out].flatMap(o => o?.value ?? []).concat(plan.masks.map(m => m.value), plan.scale.flatMap(f => ('value' in f ? f.value : [])), plan.softmax ? [plan.softmax.probs] : [])));
+  const taps = new Set(plans.flatMap(plan => [plan.q, plan.k, plan.v, plan.out].flatMap(o => o?.value ?? []).concat(plan.masks.map(m => m.value), [...plan.scale, ...plan.masks.flatMap(m => m.times ?? [])].flatMap(f => ('value' in f ? f.value : [])), plan.softmax ? [plan.softmax.probs] : [])));
   // Weights (a stored mask) are no outputs of onnxruntime: they are read through an Identity.
   const nodes = [...taps].map((value, i) => ({ op: 'Identity', name: `tap_${i}`, inputs: [value], outputs: [`tap_${i}`] }));
   const out = await runModel(model, reference, { nodes, outputs: nodes.map(node => ({ name: node.outputs[0] })) });
@@ -30,8 +30,8 @@ export async function evaluate(model: Model, plans: readonly SitePlan[], referen
 function evaluateOne(plan: SitePlan, value: (name: string) => ort.Tensor): Evaluated {
   const q = normalise(value(plan.q!.value), plan.q!), k = normalise(value(plan.k!.value), plan.k!), v = normalise(value(plan.v!.value), plan.v!);
   const [B, Q, H, D] = q.shape, [, K, KV] = k.shape, dv = v.shape[3];
-  const scale = plan.scale.reduce((product, f) => product * ('constant' in f ? f.constant : Number(value(f.value).data[0])) ** f.power, 1);
-  const masks = plan.masks.map(term => ({ as: term.as, at: broadcaster(value(term.value), term.merged ? B : undefined) }));
+  const product = (factors: SitePlan['scale']): number => factors.reduce((all, f) => all * ('constant' in f ? f.constant : Number(value(f.value).data[0])) ** f.power, 1), scale = product(plan.scale);
+  const masks = plan.masks.map(term => ({ as: term.as, times: product(term.times ?? []), at: broadcaster(value(term.value), term.merged ? B : undefined) }));
   const offset = plan.rule.offset === 'past' ? K - Q : 0;
   const pattern = new Float64Array(B * H * Q * K), output = new Float64Array(B * Q * H * dv);
   for (let b = 0; b < B; b++) for (let h = 0; h < H; h++) for (let i = 0; i < Q; i++) {
@@ -44,7 +44,7 @@ function evaluateOne(plan: SitePlan, value: (name: string) => ort.Tensor): Evalu
       score *= scale;
       if (plan.softcap) score = plan.softcap * Math.tanh(score / plan.softcap);
       for (const mask of masks) {
-        const m = mask.at(b, h, i, j);
+        const m = mask.at(b, h, i, j) * mask.times;
         if (mask.as === 'add') score += m <= -1e4 ? -Infinity : m;
         else if ((mask.as === 'keep') !== (m !== 0)) score = -Infinity;
       }

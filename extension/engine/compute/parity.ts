@@ -25,7 +25,7 @@ export async function measureParity(input: ParityInput): Promise<Parity> {
   const { view, capture } = input, { ownPattern, ownOutput } = capture;
   const none = (why: string): Parity => ({ maxAbs: null, of: 'none', rows: 0, dtype: view.dtype, tolerance: smallest, ok: null, why });
   if (view.site.form === 'linear') return none('Linear attention has no probabilities to compare.');
-  if (view.from === 'pattern' || view.site.capture === 'softmax-only') return none('Only the softmax could be read, so there is nothing to compare it with.');
+  if (view.from === 'pattern' || view.site.capture === 'softmax-only') return none(`Only the softmax could be read, so there is nothing to compare it with.${view.site.why ? ` ${view.site.why}` : ''}`);
   if (view.from === 'nothing') return none('Neither q and k nor the probabilities could be read.');
   if (!ownPattern && !ownOutput) return none('The graph gives neither its probabilities nor its output.');
   const pattern: Difference = { most: 0, noise: 0, finite: true, scale: 0 }, output: Difference = { most: 0, noise: 0, finite: true, scale: 0 };

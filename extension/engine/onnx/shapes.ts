@@ -10,6 +10,7 @@ export function inferDims(node: Node, context: FoldContext): readonly (Dims | un
   if (sameShape.has(node.op)) return node.outputs.map((_, i) => (i === 0 ? first : undefined));
   if (node.domain !== '' && !anyDomain.has(node.op)) return [];
   if (node.op === 'Split') return split(node, context, first);
+  if (node.op === 'DynamicQuantizeLinear') return dynamicQuantize(node, context, first);
   return Object.hasOwn(singles, node.op) ? [singles[node.op](node, context, first)] : [];
 }
 
@@ -18,11 +19,11 @@ type Many = (node: Node, context: FoldContext, first: Dims | undefined) => reado
 /** An operator with one output. */
 type Single = (node: Node, context: FoldContext, first: Dims | undefined) => Dims | undefined;
 
-const anyDomain = new Set(['Attention', 'FusedMatMul']);
+const anyDomain = new Set(['Attention', 'FusedMatMul', 'MatMulNBits']);
 const sameShape = new Set([
   'Identity', 'Cast', 'CastLike', 'Softmax', 'LogSoftmax', 'LayerNormalization', 'SimplifiedLayerNormalization', 'RMSNormalization', 'SkipLayerNormalization', 'SkipSimplifiedLayerNormalization',
   'Relu', 'Tanh', 'Sigmoid', 'Erf', 'Gelu', 'FastGelu', 'BiasGelu', 'QuickGelu', 'Neg', 'Abs', 'Sqrt', 'Reciprocal', 'Exp', 'Log', 'Floor', 'Ceil', 'Not', 'IsNaN', 'IsInf', 'Sin', 'Cos', 'Dropout', 'Clip', 'Softplus',
-  'Trilu', 'CumSum', 'RotaryEmbedding', 'LeakyRelu', 'Elu', 'HardSwish', 'HardSigmoid', 'Mish', 'BatchNormalization', 'InstanceNormalization', 'GroupNormalization',
+  'QuantizeLinear', 'DequantizeLinear', 'Trilu', 'CumSum', 'RotaryEmbedding', 'LeakyRelu', 'Elu', 'HardSwish', 'HardSigmoid', 'Mish', 'BatchNormalization', 'InstanceNormalization', 'GroupNormalization',
 ]);
 const elementwise = ['Add', 'Sub', 'Mul', 'Div', 'Pow', 'Mod', 'Min', 'Max', 'And', 'Or', 'Xor', 'Equal', 'Less', 'Greater', 'LessOrEqual', 'GreaterOrEqual', 'Where', 'Sum', 'PRelu'];
 
@@ -97,10 +98,23 @@ const reduce: Single = (node, context, first) => {
 };
 const reductions = ['Mean', 'Sum', 'Max', 'Min', 'Prod', 'L1', 'L2', 'LogSum', 'LogSumExp', 'SumSquare'].map(name => `Reduce${name}`);
 
+/** Size of a spatial axis behind a sliding window: kernel, strides, dilations, and explicit or automatic padding. */
+function slid(node: Node, size: number | undefined, kernel: number | undefined, axis: number): number | undefined {
+  const ints = (name: string): readonly number[] | undefined => node.attributes.get(name)?.ints, stride = ints('strides')?.[axis] ?? 1, auto = node.attributes.get('auto_pad')?.s ?? 'NOTSET';
+  if (size === undefined || kernel === undefined || !(stride > 0)) return undefined;
+  if (auto === 'SAME_UPPER' || auto === 'SAME_LOWER') return Math.ceil(size / stride);
+  const pads = ints('pads'), around = auto === 'VALID' || !pads ? 0 : (pads[axis] ?? 0) + (pads[axis + pads.length / 2] ?? 0), reach = ((ints('dilations')?.[axis] ?? 1) * (kernel - 1)) + 1;
+  const steps = (size + around - reach) / stride;
+  return steps >= 0 ? (int(node, 'ceil_mode', 0) ? Math.ceil(steps) : Math.floor(steps)) + 1 : undefined;
+}
+
+const pool: Single = (node, _, first) => first?.map((dim, i) => (i < 2 ? dim : slid(node, dim, node.attributes.get('kernel_shape')?.ints?.[i - 2], i - 2)));
+
 const singles: Readonly<Record<string, Single>> = {
   ...Object.fromEntries(reductions.map(op => [op, reduce])),
   ...Object.fromEntries(elementwise.map(op => [op, (node: Node, context: FoldContext) => broadcastDims(node.inputs.map(input => context.dims(input)))])),
-  Reshape: reshape, MatMul: matmul, FusedMatMul: matmul, Slice: slice,
+  MatMulNBits: (node, _, first) => first && [...first.slice(0, -1), node.attributes.get('N')?.i],
+  Reshape: reshape, MatMul: matmul, MatMulInteger: matmul, FusedMatMul: matmul, Slice: slice,
   Constant: (node, context) => context.folded(node.outputs[0])?.dims ?? node.attributes.get('value')?.tensor?.dims,
   Gemm: (node, context, first) => {
     const b = context.dims(node.inputs[1]);
@@ -136,13 +150,14 @@ const singles: Readonly<Record<string, Single>> = {
     const axis = at(int(node, 'axis', 0), first.length);
     return [...first.slice(0, axis), ...indices, ...first.slice(axis + 1)];
   },
-  // Sizes behind strides and padding are left open; batch, channels and rank are what matters.
   Conv: (node, context, first) => {
     const weight = context.dims(node.inputs[1]), known = first ?? weight;
-    return known && known.map((_, i) => (i === 0 ? first?.[0] : i === 1 ? weight?.[0] : undefined));
+    if (!known) return undefined;
+    const kernel = node.attributes.get('kernel_shape')?.ints ?? weight?.slice(2) ?? [];
+    return [first?.[0], weight?.[0], ...known.slice(2).map((_, i) => slid(node, first?.[i + 2], kernel[i], i))];
   },
-  MaxPool: (_, __, first) => first?.map((dim, i) => (i < 2 ? dim : undefined)),
-  AveragePool: (_, __, first) => first?.map((dim, i) => (i < 2 ? dim : undefined)),
+  MaxPool: pool, AveragePool: pool,
+  GlobalAveragePool: (_, __, first) => first?.map((dim, i) => (i < 2 ? dim : 1)), GlobalMaxPool: (_, __, first) => first?.map((dim, i) => (i < 2 ? dim : 1)),
   GatherElements: (node, context) => context.dims(node.inputs[1]),
   Expand: (node, context, first) => {
     const target = context.folded(node.inputs[1]);
@@ -178,6 +193,9 @@ const singles: Readonly<Record<string, Single>> = {
     return first.length === 4 ? [first[0], first[1], first[2], v?.[3]] : [first[0], first[1], undefined];
   },
 };
+
+/** Quantised values have the shape of what they stand for; scale and zero point are single numbers. */
+const dynamicQuantize: Many = (_, __, first) => [first, [], []];
 
 const split: Many = (node, context, first) => {
   if (!first) return [];

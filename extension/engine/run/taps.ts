@@ -1,6 +1,6 @@
 /** Pure graph editing: what is added to a model so that one run shows q, k, v, masks and statistics of every attention site. */
 import { dataType, type Edits, type GraphView, type Model } from '../onnx/model.ts';
-import type { Operand, SitePlan } from '../sites/site-plan.ts';
+import type { Operand, ScaleFactor, SitePlan } from '../sites/site-plan.ts';
 import { UserError } from '../../contract/errors.ts';
 import { sameValues } from './same-values.ts';
 import { TapGraph } from './tap-graph.ts';
@@ -110,7 +110,7 @@ function tapSite(context: Context, plan: SitePlan): SiteTaps {
     scales: plan.scale.flatMap((factor, i) => ('value' in factor
       ? [{ output: graph.output(graph.reshape(graph.cast(factor.value, float), [-1]), float), power: factor.power }] : [])),
     masks: plan.masks.map(term => {
-      const key = `${term.as === 'add'} ${term.merged ? plan.site.heads : ''} ${context.canon(term.value)}`;
+      const key = `${term.as === 'add'} ${term.merged ? plan.site.heads : ''} ${JSON.stringify(term.times ?? '')} ${context.canon(term.value)}`;
       const known = context.masks.get(key) ?? tapMask(context, plan, term, like);
       context.masks.set(key, known);
       return { ...known, as: term.as };
@@ -125,11 +125,16 @@ function tapSite(context: Context, plan: SitePlan): SiteTaps {
 }
 
 function tapMask({ graph, options, view }: Context, plan: SitePlan, term: SitePlan['masks'][number], probs: string | undefined): MaskTap {
-  const type = term.as === 'add' ? float : uint8, cast = graph.cast(term.value, type), dims = view.dims(term.value) ?? plan.added?.dims.get(term.value);
+  const type = term.as === 'add' ? float : uint8, cast = times(graph, graph.cast(term.value, type), term.times), dims = view.dims(term.value) ?? plan.added?.dims.get(term.value);
   const value = term.merged ? splitBatch(graph, cast, plan.site.heads ?? 1) : cast, perQuery = !dims || dims.length < 2 || dims[dims.length - 2] !== 1;
   if (!options.broadcastMasks || probs === undefined || !plan.softmax) return { output: graph.output(value, type), as: term.as, perQuery };
   const shape = graph.shape(probs), part = (axis: number): string => graph.slice(shape, 0, axis, axis + 1);
   return { output: graph.output(graph.node('Expand', [value, graph.concat([part(0), graph.ints([1]), perQuery ? part(2) : graph.ints([1]), part(3)], 0)]), type), as: term.as, perQuery };
+}
+
+/** A float value times scalars. */
+function times(graph: TapGraph, value: string, factors: readonly ScaleFactor[] = []): string {
+  return factors.reduce((product, factor) => ('constant' in factor ? graph.node('Mul', [product, graph.floats(factor.constant ** factor.power)]) : graph.node(factor.power === 1 ? 'Mul' : 'Div', [product, graph.cast(factor.value, float)])), value);
 }
 
 /** [1] bool-like int64: 1 where the site's queries are the tokens of `side`. */

@@ -17,14 +17,20 @@ interface Findings { causal: boolean; left: number | undefined; right: number | 
 /** Flags of a site whose masks are `terms`, beyond what its operator does by itself. */
 export function maskShape(view: GraphView, terms: readonly MaskTerm[], rule: Rule): MaskShape {
   const found: Findings = { causal: rule.causal, left: rule.window?.[0], right: rule.window?.[1], padding: false, additive: false };
-  for (const { value, as } of terms) {
-    const own = findingsOf(view, value, as === 'add');
+  for (const { value, as, times } of terms) {
+    const own = findingsOf(view, value, as === 'add' && !(times && hidesSubtracted(view, value)));
     found.causal ||= own.causal; found.padding ||= own.padding; found.additive ||= own.additive;
     found.left = own.left ?? found.left; found.right = own.right ?? found.right;
   }
   const { left, right } = found;
   const window = left === undefined ? null : found.causal || right === undefined ? left : [left, right] as const;
   return { causal: found.causal, window, padding: found.padding, additive: found.additive };
+}
+
+/** A large number where a key is hidden, to be subtracted. */
+function hidesSubtracted(view: GraphView, value: string): boolean {
+  const node = view.producer(value), at = node?.op === 'Mul' ? node.inputs.findIndex(input => (scalarConstant(view, input) ?? 0) >= -hidden) : -1;
+  return at >= 0 && isIndicator(view, node!.inputs[1 - at], { steps: 0 });
 }
 
 const nothingFound: Findings = { causal: false, left: undefined, right: undefined, padding: false, additive: false };
@@ -85,7 +91,8 @@ function judge(view: GraphView, value: string, depth: number): boolean {
   if (node.domain !== '') return false;
   if (moves.has(node.op) || passes(node)) return each([node.inputs[0]]);
   switch (node.op) {
-    case 'Where': return each(node.inputs.slice(1));
+    // Where(x ≠ 0, −big, x), as inverted masks are made, leaves zeros: what is chosen where it is false is false itself.
+    case 'Where': return each(node.inputs.slice(1)) || (castOf(view, node.inputs[0]) === node.inputs[2] && each([node.inputs[1]]));
     case 'Add': case 'Concat': case 'Min': case 'Max': return each(node.inputs);
     case 'ScatterND': case 'ScatterElements': return each([node.inputs[0], node.inputs[2]]);
     case 'ConstantOfShape': { const fill = node.attributes.get('value')?.tensor; const number = fill ? readTensor(view.model, fill, 1)?.[0] : 0; return number === 0 || (number ?? 1) <= hidden; }
@@ -95,14 +102,20 @@ function judge(view: GraphView, value: string, depth: number): boolean {
   }
 }
 
+/** What a value of booleans was cast from. */
+function castOf(view: GraphView, value: string): string | undefined {
+  const node = view.producer(value);
+  return node?.op === 'Cast' && isBoolean(view, value) ? node.inputs[0] : undefined;
+}
+
 const moves = new Set(['Reshape', 'Unsqueeze', 'Squeeze', 'Expand', 'Tile', 'Slice', 'Transpose', 'Trilu', 'Gather', 'GatherND', 'Flatten']);
 
 /** Steps that one question may take through a graph, so that no graph, however made, takes long. */
-interface Budget { steps: number }
+export interface Budget { steps: number }
 const mostSteps = 400;
 
 /** A value of zeros and ones: a mask cast to numbers, or one minus it. */
-function isIndicator(view: GraphView, value: string, budget: Budget): boolean {
+export function isIndicator(view: GraphView, value: string, budget: Budget): boolean {
   if (++budget.steps > mostSteps) return false;
   const constant = view.constant(value);
   if (constant) return constant.data.every(number => number === 0 || number === 1);

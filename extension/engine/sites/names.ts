@@ -43,8 +43,8 @@ function innermostForward(trace: string): { readonly file: string; readonly line
   return frames.findLast(each => each.where === 'forward') ?? frames[frames.length - 1];
 }
 
-/** What naming needs to know of a site. */
-export interface Unnamed { readonly module: string | null; readonly kind: SiteKind }
+/** What naming needs to know of a site. `again`: it reads the weights of a site before it, as every layer of a model with one set of weights does. */
+export interface Unnamed { readonly module: string | null; readonly kind: SiteKind; readonly again?: boolean }
 export interface Named { readonly name: string; readonly stack: string; readonly layer: number }
 
 /** Names sites, given in graph order. */
@@ -80,10 +80,10 @@ function stacksOf(sites: readonly Unnamed[]): string[] {
   return tower.map(name => (name === main ? 'main' : name === 'language' ? 'text' : name));
 }
 
-/** Layers of one stack: the order in the graph where paths have no numbers; the first number of the module path, or, where stages have blocks of their own, a count of blocks through all of them. */
+/** Layers of one stack: the order in the graph where paths have no numbers or where a set of weights is used more than once; the first number of the module path, or, where stages have blocks of their own, a count of blocks through all of them. */
 function layersOf(sites: readonly Unnamed[]): number[] {
   const numbers = sites.map(({ module }) => (module ?? '').split('.').filter(part => /^\d+$/.test(part)).map(Number));
-  if (numbers.some(path => !path.length)) {
+  if (numbers.some(path => !path.length) || sites.some(site => site.again)) {
     const counts = { self: 0, cross: 0 };
     return sites.map(site => counts[site.kind]++);
   }

@@ -3,8 +3,9 @@ import type { RefusedSite, SitesReport } from '../../contract/site.ts';
 import type { Graph, Model, Node } from '../onnx/model.ts';
 import { viewGraph } from '../onnx/graph-view.ts';
 import { modelInfo } from '../onnx/open.ts';
-import { nameSites } from './names.ts';
+import { nameSites, type Unnamed } from './names.ts';
 import { patterns } from './patterns/registry.ts';
+import { repeated } from './shared-weights.ts';
 import type { SitePlan } from './site-plan.ts';
 
 export interface Recognised {
@@ -30,7 +31,13 @@ export function recognise(model: Model): Recognised {
   for (const node of model.graph.nodes) {
     if (reachesAttention(model, `${node.domain}:${node.op}`)) refused.push({ node: node.name, operator: `${node.domain}.${node.op}`, reason: 'Its softmax lies inside a function of the model, where it cannot be read yet; export the model with its functions inlined.' });
   }
-  const named = nameSites(found.map(({ plan }) => ({ module: plan.site.source.module, kind: plan.site.kind })));
+  const unnamed = found.map(({ plan }): Unnamed => ({ module: plan.site.source.module, kind: plan.site.kind }));
+  let named = nameSites(unnamed);
+  // Two attentions in a block are told from one block that is used twice by their weights; they are only looked at where there is doubt.
+  if (named.some(({ name }) => /\.\d+$/.test(name))) {
+    const again = repeated(view, found.map(({ plan }) => plan));
+    named = nameSites(unnamed.map((site, i) => ({ ...site, again: again[i] })));
+  }
   const plans = found.map(({ plan }, i): SitePlan => ({ ...plan, site: { ...plan.site, ...named[i] } }));
   return { plans, refused, looked: looked(model, refused) };
 }

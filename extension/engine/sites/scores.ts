@@ -1,9 +1,10 @@
 /** From what a softmax reads back to the product of two activations, and from what it writes forward to the product with a third. */
 import type { GraphView, Node } from '../onnx/model.ts';
-import { isMaskOnly } from './masks.ts';
+import { isIndicator, isMaskOnly } from './masks.ts';
 import { scaling } from './operands.ts';
 import { isProduct } from './products.ts';
 import type { MaskTerm, ScaleFactor } from './site-plan.ts';
+import { maximumTaken } from './softmaxes.ts';
 import { activations, attributeFloat, isBoolean, passes, scalarConstant } from './walk.ts';
 
 /** How scores come about: scale · q·kᵀ → softcap → masks. */
@@ -37,7 +38,9 @@ export function scoreChain(view: GraphView, value: string, budget = { steps: 0 }
   if (passes(node) || node.op === 'Reshape' || node.op === 'Unsqueeze' || node.op === 'Squeeze') return on(node.inputs[0]);
   switch (node.op) {
     case 'Add': return added(view, node, on);
+    case 'Sub': return subtracted(view, node, on);
     case 'Where': return chosen(view, node, on);
+    case 'Clip': return hidesBelow(view, node) ? on(node.inputs[0]) : undefined;
     // A floor under the scores: torch.max(scores, finfo.min) of older decoders.
     case 'Max': {
       const floor = node.inputs.findIndex(input => (scalarConstant(view, input) ?? 0) <= hidden);
@@ -48,8 +51,10 @@ export function scoreChain(view: GraphView, value: string, budget = { steps: 0 }
       if (capped) return capped;
       const scaled = scaling(view, node, value);
       const rest = scaled && on(scaled.value);
-      if (!scaled || !rest || rest.softcap || !rest.masks.every(mask => mask.as !== 'add' || isMaskOnly(view, mask.value))) return undefined;
-      return { ...rest, scale: [...rest.scale, scaled.factor] };
+      if (!scaled || !rest || rest.softcap) return undefined;
+      // What was added before the scale is scaled as well; what only hides, hides all the same.
+      const masks = rest.masks.map(mask => (mask.as !== 'add' || isMaskOnly(view, mask.value) ? mask : { ...mask, times: [...mask.times ?? [], scaled.factor] }));
+      return { ...rest, masks, scale: [...rest.scale, scaled.factor] };
     }
     default: return undefined;
   }
@@ -79,6 +84,20 @@ function added(view: GraphView, node: Node, on: (from: string) => ScoreChain | u
   if (!a && !b) return undefined;
   const first = a && (!b || a.nodes.length <= b.nodes.length) ? a : b!;
   return { ...first, masks: [...first.masks, term(view, node.inputs[first === a ? 1 : 0], 'add', rankBeside(view, node, first === a ? 0 : 1))] };
+}
+
+/** Scores less their maximum, which changes nothing; less a bias, or less a large number where a key is hidden. */
+function subtracted(view: GraphView, node: Node, on: (from: string) => ScoreChain | undefined): ScoreChain | undefined {
+  const [scores, less] = node.inputs;
+  if (maximumTaken(view, node.outputs[0])) return on(scores);
+  const rest = on(scores);
+  return rest && { ...rest, masks: [...rest.masks, { ...term(view, less, 'add', rankBeside(view, node, 0)), times: [{ constant: -1, power: 1 }] }] };
+}
+
+/** A floor so low that it hides, and no ceiling that is not as far. */
+function hidesBelow(view: GraphView, node: Node): boolean {
+  const bound = (input: number, name: string): number | undefined => (node.inputs[input] ? scalarConstant(view, node.inputs[input]) : node.attributes.get(name)?.f);
+  return (bound(1, 'min') ?? -Infinity) <= hidden && (bound(2, 'max') ?? Infinity) >= -hidden;
 }
 
 /** Where(keep, scores, −big) or Where(drop, −big, scores). */
@@ -120,6 +139,14 @@ function softcap(view: GraphView, node: Node, on: (from: string) => ScoreChain |
   return { ...rest, scale, softcap: cap, nodes: [...rest.nodes, tanh, ...(divided && inner ? [inner] : [])] };
 }
 
+/** Puts zeros where a row sees nothing, or where a key is hidden: Where(isnan, 0, p), Where(drop, 0, p), Where(keep, p, 0), p · keep. */
+function isGuard(view: GraphView, node: Node, value: string): boolean {
+  if (node.domain !== '') return false;
+  const other = node.inputs[node.inputs.lastIndexOf(value) === 2 ? 1 : 2];
+  if (node.op === 'Where') return node.inputs[0] !== value && isBoolean(view, node.inputs[0]) && scalarConstant(view, other) === 0;
+  return node.op === 'Mul' && isIndicator(view, node.inputs[node.inputs[0] === value ? 1 : 0], { steps: 0 });
+}
+
 /** What lies between the softmax and its use. */
 export interface ProbabilityChain { readonly product: Node; /** Probabilities behind the guard for rows of NaN. */ readonly probs: string; readonly nodes: readonly Node[] }
 
@@ -128,7 +155,7 @@ export function probabilityChain(view: GraphView, value: string, probs = value, 
   if (depth > 12) return undefined;
   for (const node of view.consumers(value)) {
     if (isProduct(view, node) && node.inputs[0] === value) return { product: node, probs, nodes: [node] };
-    const guarded = node.domain === '' && node.op === 'Where' && node.inputs[2] === value && scalarConstant(view, node.inputs[1]) === 0 && isBoolean(view, node.inputs[0]);
+    const guarded = isGuard(view, node, value);
     const next = guarded ? probabilityChain(view, node.outputs[0], node.outputs[0], depth + 1)
       : (passes(node) || (node.domain === '' && (node.op === 'Reshape' || node.op === 'Unsqueeze' || node.op === 'Squeeze') && node.inputs[0] === value))
         ? probabilityChain(view, node.outputs[0], probs, depth + 1) : undefined;

@@ -24,6 +24,18 @@ export function activations(view: GraphView): ReadonlySet<string> { return liveO
 /** Values that depend on more of the inputs than their sizes: not a learned query that is only repeated for every sample. */
 export function dataDependent(view: GraphView): ReadonlySet<string> { return liveOf(view).values; }
 
+/** The value that a chain of operators with one activation (besides sizes) started from: before layout, convolution, pooling, normalisation that is one operator. */
+export function chainStart(view: GraphView, value: string): string {
+  const { values } = liveOf(view);
+  let at = value;
+  for (let steps = 0; steps < 64; steps++) {
+    const inputs = new Set(view.producer(at)?.inputs.filter(input => values.has(input)));
+    if (inputs.size !== 1) break;
+    [at] = inputs;
+  }
+  return at;
+}
+
 /** The one number of a value whose shape is all ones. */
 export function scalarConstant(view: GraphView, value: string): number | undefined {
   const constant = view.constant(value);

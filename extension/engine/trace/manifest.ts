@@ -18,7 +18,7 @@ const site = v.object({
   heads: size, kvHeads: size, headDim: size, valueDim: size,
   mask: v.object({ causal: v.boolean(), window: v.nullable(v.union([whole, pair])), padding: v.boolean(), additive: v.boolean() }),
   scale: v.nullable(number), softcap: v.nullable(number), sinkLogit: v.boolean(), operator: name, node: text,
-  capture: v.picklist(['graph', 'recomputed', 'softmax-only']),
+  capture: v.picklist(['graph', 'recomputed', 'softmax-only']), why: v.optional(text),
   taps: v.object({ q: v.nullable(text), k: v.nullable(text), v: v.nullable(text), probs: v.nullable(text), out: v.nullable(text) }),
   source: v.object({ module: v.nullable(text), class: v.nullable(text), file: v.nullable(text), line: v.nullable(index), text: v.optional(text), classModule: v.optional(text), level: v.picklist(['stack-trace', 'class-hierarchy', 'node-path', 'initializer', 'none']) }),
 });

@@ -6,7 +6,8 @@ import { layoutOf, trackOperand } from '../operands.ts';
 import { mixSides, scoreSides } from '../products.ts';
 import { looksLikeAttention, probabilityChain, scoreChain, type ProbabilityChain, type ScoreChain } from '../scores.ts';
 import type { Pattern, SitePlan } from '../site-plan.ts';
-import { attributeInt, dataDependent } from '../walk.ts';
+import { softmaxAt, type SoftmaxAt } from '../softmaxes.ts';
+import { dataDependent } from '../walk.ts';
 
 export const softmax: Pattern = {
   id: 'softmax',
@@ -19,19 +20,13 @@ export const softmax: Pattern = {
     refused: [{ form: 'probabilities with more than four axes', sentence: 'Its probabilities have 5 axes; attention of up to four (batch, head, query, key) can be read.' }],
   }],
   match(node, view) {
-    if (node.op !== 'Softmax' || node.domain !== '' || !overLastAxis(node, view)) return undefined;
-    const [scores] = node.inputs, [probs] = node.outputs;
-    const after = probabilityChain(view, probs), before = scoreChain(view, scores);
+    const found = softmaxAt(view, node);
+    if (!found) return undefined;
+    const after = probabilityChain(view, found.probs), before = scoreChain(view, found.scores);
     if (before && isPooling(view, before)) return undefined;
-    return (before && after && dense(node, view, before, after)) ?? onlySoftmax(node, view, after);
+    return (before && after && dense(found, node, view, before, after)) ?? onlySoftmax(node, view, before, after);
   },
 };
-
-/** Before opset 13 the default axis is 1, and everything behind it is one row. */
-function overLastAxis(node: Node, view: GraphView): boolean {
-  const axis = attributeInt(node, 'axis', (view.model.opsets.get('') ?? 13) >= 13 ? -1 : 1), rank = view.dims(node.inputs[0])?.length;
-  return axis === -1 || (rank !== undefined && axis === rank - 1) || (rank === undefined && axis === 3);
-}
 
 /** One learned query that looks at everything: pooling, not attention between positions. */
 function isPooling(view: GraphView, { product }: ScoreChain): boolean {
@@ -39,9 +34,9 @@ function isPooling(view: GraphView, { product }: ScoreChain): boolean {
   return rows === 1 && !dataDependent(view).has(product.inputs[0]);
 }
 
-function dense(node: Node, view: GraphView, before: ScoreChain, after: ProbabilityChain): SitePlan | undefined {
+function dense(found: SoftmaxAt, node: Node, view: GraphView, before: ScoreChain, after: ProbabilityChain): SitePlan | undefined {
   const scores = scoreSides(view, before.product), mix = mixSides(view, after.product);
-  const rank = view.dims(node.inputs[0])?.length ?? scores?.rank;
+  const rank = view.dims(found.scores)?.length ?? scores?.rank;
   if (!scores || !mix || (rank !== 3 && rank !== 4)) return undefined;
   const k = trackOperand(view, scores.k.value, scores.k.axes), v = trackOperand(view, mix.v.value, mix.v.axes);
   // A product has one head axis: what k or v say of it (unless they are broadcast along it) is true of q too.
@@ -55,13 +50,14 @@ function dense(node: Node, view: GraphView, before: ScoreChain, after: Probabili
     out: { value: mix.out.value, layout: single && layout === '(b h) s d' ? 'b s d' : layout, heads: q.heads ?? null },
     scale: [...before.scale, ...q.factors, ...k.factors], softcap: before.softcap, masks: before.masks,
     rule: { causal: false, offset: 'zero', window: null },
-    softmax: { scores: node.inputs[0], probs: after.probs, layout: rank === 4 ? 'b h q k' : single ? 'b q k' : '(b h) q k' },
-    nodes: [...before.nodes, node, ...after.nodes, ...q.nodes, ...k.nodes, ...v.nodes],
+    softmax: { scores: found.scores, probs: after.probs, layout: rank === 4 ? 'b h q k' : single ? 'b q k' : '(b h) q k' },
+    nodes: [...before.nodes, ...found.nodes, ...after.nodes, ...q.nodes, ...k.nodes, ...v.nodes],
   }, view);
 }
 
 /** Probabilities over positions whose surroundings are not understood: they can still be read, or at least be named. */
-function onlySoftmax(node: Node, view: GraphView, after: ProbabilityChain | undefined): SitePlan | RefusedSite | undefined {
+function onlySoftmax(node: Node, view: GraphView, before: ScoreChain | undefined, after: ProbabilityChain | undefined): SitePlan | RefusedSite | undefined {
+  if (node.op !== 'Softmax') return undefined;
   const dims = view.dims(node.inputs[0]), rank = dims?.length ?? 4;
   const used = after !== undefined || (rank === 4 && view.consumers(node.outputs[0]).length > 0);
   if (rank < 3 || !used || !looksLikeAttention(view, node.inputs[0])) return undefined;
@@ -71,5 +67,6 @@ function onlySoftmax(node: Node, view: GraphView, after: ProbabilityChain | unde
     rule: { causal: false, offset: 'zero', window: null },
     softmax: { scores: node.inputs[0], probs: after?.probs ?? node.outputs[0], layout: rank === 4 ? 'b h q k' : '(b h) q k' },
     nodes: [node, ...(after?.nodes ?? [])], heads: rank === 4 ? dims?.[1] : undefined,
+    why: !after ? 'Its probabilities are not multiplied by values.' : !before ? 'Its scores are no product of queries and keys with a scale and masks.' : 'The layout of its queries, keys or values is not known.',
   }, view);
 }
