@@ -19,10 +19,11 @@ export interface Evaluated {
 
 /** Runs `model` once with every tap of `plans` and evaluates each plan that has operands. */
 export async function evaluate(model: Model, plans: readonly SitePlan[], reference: ReadonlyMap<string, ZooTensor>): Promise<readonly (Evaluated | undefined)[]> {
-  const taps = new Set(plans.flatMap(plan => [plan.q, plan.k, plan.v, plan.out].flatMap(o => o?.value ?? []).concat(plan.masks.map(m => m.value), [...plan.scale, ...plan.masks.flatMap(m => m.times ?? [])].flatMap(f => ('value' in f ? f.value : [])), plan.softmax ? [plan.softmax.probs] : [])));
-  // Weights (a stored mask) are no outputs of onnxruntime: they are read through an Identity.
-  const nodes = [...taps].map((value, i) => ({ op: 'Identity', name: `tap_${i}`, inputs: [value], outputs: [`tap_${i}`] }));
-  const out = await runModel(model, reference, { nodes, outputs: nodes.map(node => ({ name: node.outputs[0] })) });
+  const taps = new Set(plans.flatMap(plan => [plan.q, plan.k, plan.v, plan.out].flatMap(o => o?.value ?? []).concat(plan.masks.map(m => m.value), [...plan.scale, ...plan.masks.flatMap(m => m.times ?? [])].flatMap(f => ('value' in f ? f.value : [])), plan.softmax ? [plan.softmax.probs] : [], plan.sink ?? [])));
+  // Weights (a stored mask) are no outputs of onnxruntime, halves and booleans no floats: all are read through a Cast.
+  const added = plans.flatMap(plan => (plan.added ? [plan.added] : [])), distinct = <T extends { readonly name: string }>(list: readonly T[]): T[] => [...new Map(list.map(each => [each.name, each])).values()];
+  const nodes = [...taps].map((value, i) => ({ op: 'Cast', name: `tap_${i}`, inputs: [value], outputs: [`tap_${i}`], attributes: { to: 1 } }));
+  const out = await runModel(model, reference, { nodes: [...distinct(added.flatMap(each => each.nodes)), ...nodes], initializers: distinct(added.flatMap(each => each.initializers)), outputs: nodes.map(node => ({ name: node.outputs[0], type: 1 })) });
   const value = (name: string): ort.Tensor => out[`tap_${[...taps].indexOf(name)}`];
   return plans.map(plan => (plan.q && plan.k && plan.v && plan.out ? evaluateOne(plan as Required<SitePlan>, value) : undefined));
 }
@@ -32,6 +33,7 @@ function evaluateOne(plan: SitePlan, value: (name: string) => ort.Tensor): Evalu
   const [B, Q, H, D] = q.shape, [, K, KV] = k.shape, dv = v.shape[3];
   const product = (factors: SitePlan['scale']): number => factors.reduce((all, f) => all * ('constant' in f ? f.constant : Number(value(f.value).data[0])) ** f.power, 1), scale = product(plan.scale);
   const masks = plan.masks.map(term => ({ as: term.as, times: product(term.times ?? []), at: broadcaster(value(term.value), term.merged ? B : undefined) }));
+  const sinks = plan.sink === undefined ? undefined : value(plan.sink).data as Float32Array;
   const offset = plan.rule.offset === 'past' ? K - Q : 0;
   const pattern = new Float64Array(B * H * Q * K), output = new Float64Array(B * Q * H * dv);
   for (let b = 0; b < B; b++) for (let h = 0; h < H; h++) for (let i = 0; i < Q; i++) {
@@ -50,7 +52,7 @@ function evaluateOne(plan: SitePlan, value: (name: string) => ort.Tensor): Evalu
       }
       row[j] = score;
     }
-    const max = Math.max(...row), sum = max === -Infinity ? 1 : row.reduce((total, s) => total + Math.exp(s - max), 0);
+    const max = Math.max(...row, sinks ? sinks[h] : -Infinity), sum = max === -Infinity ? 1 : row.reduce((total, s) => total + Math.exp(s - max), sinks ? Math.exp(sinks[h] - max) : 0);
     for (let j = 0; j < K; j++) {
       const p = max === -Infinity ? 0 : Math.exp(row[j] - max) / sum;
       pattern[((b * H + h) * Q + i) * K + j] = p;

@@ -68,7 +68,9 @@ async function fromScores(view: SiteView, b: number, live: (h: number) => Uint8A
         if (!seen[(maskHeads === 1 ? 0 : h) * queries + i]) { out.lse[at] = sink ? sink[h] : -Infinity; out.maxKey[at] = -1; continue; }
         const total = got.total[x], keysLse = got.top[x] + Math.log(total), lse = sink ? logAdd(keysLse, sink[h]) : keysLse;
         out.lse[at] = lse;
-        out.entropy[at] = Math.max(0, Math.log(total) - got.moment[x] / total);
+        // −Σ p ln p of the keys' own share P = Σ p, which a sink leaves them: P·H(p / P) − P ln P.
+        const mass = Math.exp(keysLse - lse);
+        out.entropy[at] = Math.max(0, mass * (Math.log(total) - got.moment[x] / total - (sink ? keysLse - lse : 0)));
         out.max[at] = Math.exp(got.top[x] - lse);
         out.maxKey[at] = got.topKey[x];
         if (live(h)[i]) {
@@ -77,7 +79,7 @@ async function fromScores(view: SiteView, b: number, live: (h: number) => Uint8A
           const p = i + offset - keys / 2;
           out.squared[h] += Math.max(0, p * p - 2 * p * got.sums[x * n + bins] / total + got.sums[x * n + bins + 1] / total);
         }
-        const share = Math.exp(keysLse - lse) / total;
+        const share = mass / total;
         finish(h, i, c => got.sums[x * n + c] * share);
       }
       for (let j = 0; j < width; j++) received[h * keys + j] += got.received[h * width + j];

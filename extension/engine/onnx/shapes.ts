@@ -158,6 +158,16 @@ const singles: Readonly<Record<string, Single>> = {
   },
   MaxPool: pool, AveragePool: pool,
   GlobalAveragePool: (_, __, first) => first?.map((dim, i) => (i < 2 ? dim : 1)), GlobalMaxPool: (_, __, first) => first?.map((dim, i) => (i < 2 ? dim : 1)),
+  Pad: (node, context, first) => {
+    const pads = integers(node, context, 1, 'pads'), on = integers(node, context, 3, 'axes') ?? first?.map((_, i) => i);
+    if (!first || !pads || !on) return first?.map(() => undefined);
+    const dims = [...first];
+    on.forEach((axis, i) => {
+      const index = at(axis, first.length), size = first[index], more = (pads[i] ?? NaN) + (pads[i + on.length] ?? NaN);
+      dims[index] = size === undefined || Number.isNaN(more) ? undefined : Math.max(0, size + more);
+    });
+    return dims;
+  },
   GatherElements: (node, context) => context.dims(node.inputs[1]),
   Expand: (node, context, first) => {
     const target = context.folded(node.inputs[1]);

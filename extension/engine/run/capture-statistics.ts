@@ -25,14 +25,14 @@ export function writeStatistics({ name, taps, fetched, part, side, scale }: Stat
   const means = fetched.take(taps.meanScore).data as Float32Array;
   const count = largest.length, factor = taps.unscaled ? scale : 1;
   const lse = new Float32Array(count), entropy = new Float32Array(count), maxKey = Int32Array.from(places, Number);
-  const scores = fetched.take(taps.maxScore).data as Float32Array;
+  const scores = fetched.take(taps.maxScore).data as Float32Array, totals = taps.total === undefined ? undefined : fetched.take(taps.total).data as Float32Array;
   for (let i = 0; i < count; i++) {
     const p = largest[i];
     if (!(p > 0)) { lse[i] = -Infinity; maxKey[i] = -1; largest[i] = 0; continue; }
     if (Number.isNaN(means[i])) return undefined;
     lse[i] = scores[i] - Math.log(p);
     // Rounding may leave a one-hot row a hair below zero.
-    entropy[i] = Math.max(0, scores[i] - factor * means[i] - Math.log(p));
+    entropy[i] = Math.max(0, totals ? lse[i] * totals[i] - factor * means[i] : scores[i] - factor * means[i] - Math.log(p));
   }
   part.append(`${name}.stats.lse`, 'F32', dims, lse);
   part.append(`${name}.stats.entropy`, 'F32', dims, entropy);

@@ -46,7 +46,7 @@ export function placesOf({ plans, taps, inputs, stored, rows, vocabulary }: Plac
     // The taps broadcast masks that have no heads of their own; one that has them is caught by the run.
     for (const { output, as, perQuery } of own.masks) add(output, as === 'add' ? 'F32' : 'U8', batch, 1, perQuery ? length : 1, length);
     if (!statistics) continue;
-    for (const output of [statistics.max, statistics.maxScore, statistics.meanScore]) add(output, 'F32', batch, heads, length);
+    for (const output of [statistics.max, statistics.maxScore, statistics.meanScore, statistics.total]) add(output, 'F32', batch, heads, length);
     add(statistics.maxKey, 'I64', batch, heads, length);
     for (const output of [statistics.received, statistics.receivedFrom]) add(output, 'F32', batch, heads, length);
     add(statistics.pooled, 'F32', batch, heads, 32, 32);

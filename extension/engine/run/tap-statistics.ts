@@ -10,6 +10,8 @@ export interface StatisticsTaps {
   readonly maxKey: string; readonly max: string; readonly maxScore: string;
   /** Σ_j p·s: entropy = lse − Σ p·s. */
   readonly meanScore: string;
+  /** Σ_j p, where a sink takes its part of it. */
+  readonly total?: string;
   /** `meanScore` is of products q·k: it has yet to be multiplied by the scale. */
   readonly unscaled: boolean;
   /** [batch, head, key]: column sums over real rows, and the same with each row i weighing i − queries / 2. */
@@ -54,13 +56,14 @@ export function addStatistics(graph: TapGraph, plan: SitePlan, around: Around): 
   const scores = graph.cast(asMatrix(graph, softmax.scores, softmax.layout, plan.site.heads), float);
   const maxScore = graph.squeeze(graph.node('GatherElements', [scores, place], { axis: 3 }), [3]);
   const { meanScore, binned, unscaled } = (around.sparing ? fromProducts(graph, plan, probs, keys) : undefined) ?? fromScores(graph, plan, around, scores, keys);
+  const total = plan.sink === undefined ? undefined : graph.reduceSum(probs, [3], 0);
   const pooled = graph.node('MatMul', [rowBins(graph, weights, queries), binned]);
   const ownPattern = graph.node('Gather', [probs, rows], { axis: 2 });
   const last = plan.out?.value ?? softmax.probs;
-  graph.rewire(last, graph.after(last, [max, maxScore, received, receivedFrom, pooled, meanScore, ownPattern, ...around.alsoBefore]));
+  graph.rewire(last, graph.after(last, [max, maxScore, received, receivedFrom, pooled, meanScore, ownPattern, ...(total ? [total] : []), ...around.alsoBefore]));
   return {
     maxKey: graph.output(graph.squeeze(place, [3]), int64), max: graph.output(max, float), maxScore: graph.output(maxScore, float),
-    meanScore: graph.output(meanScore, float), unscaled,
+    meanScore: graph.output(meanScore, float), unscaled, ...(total ? { total: graph.output(total, float) } : {}),
     received: graph.output(received, float), receivedFrom: graph.output(receivedFrom, float),
     pooled: graph.output(pooled, float), ownPattern: graph.output(ownPattern, float),
   };

@@ -1,6 +1,7 @@
 /** Attention written out: a product of two activations, scaled, masked, through a softmax, times a third activation. */
 import type { RefusedSite } from '../../../contract/site.ts';
 import type { GraphView, Node } from '../../onnx/model.ts';
+import { AddedGraph } from '../../onnx/graph-builder.ts';
 import { planOf } from '../draft.ts';
 import { layoutOf, trackOperand } from '../operands.ts';
 import { mixSides, scoreSides } from '../products.ts';
@@ -45,14 +46,22 @@ function dense(found: SoftmaxAt, node: Node, view: GraphView, before: ScoreChain
   const layout = layoutOf(mix.out.axes);
   if (!q || !k || !v || !layout) return undefined;
   const single = scores.rank === 3 && q.heads === 1;
+  const added = new AddedGraph(view.model.opsets.get('') ?? 17), sink = found.sink && ('value' in found.sink ? found.sink.value : repeatedLogit(added, found.sink.constant, before.product.outputs[0], rank === 4, q.heads));
+  if (found.sink && sink === undefined) return undefined;
   return planOf({
     node, capture: 'graph', tracked: { q, k, v }, q: q.operand, k: k.operand, v: v.operand,
     out: { value: mix.out.value, layout: single && layout === '(b h) s d' ? 'b s d' : layout, heads: q.heads ?? null },
     scale: [...before.scale, ...q.factors, ...k.factors], softcap: before.softcap, masks: before.masks,
-    rule: { causal: false, offset: 'zero', window: null },
+    rule: { causal: false, offset: 'zero', window: null }, ...(sink === undefined ? {} : { sink, added: added.added() }),
     softmax: { scores: found.scores, probs: after.probs, layout: rank === 4 ? 'b h q k' : single ? 'b q k' : '(b h) q k' },
     nodes: [...before.nodes, ...found.nodes, ...after.nodes, ...q.nodes, ...k.nodes, ...v.nodes],
   }, view);
+}
+
+/** One logit for every head, as many as the product has. */
+function repeatedLogit(added: AddedGraph, logit: number, product: string, four: boolean, heads: number | undefined): string | undefined {
+  if (heads !== undefined) return added.floats(new Array<number>(heads).fill(logit));
+  return four ? added.node('Expand', [added.floats([logit]), added.dim(product, 1)]) : undefined;
 }
 
 /** Probabilities over positions whose surroundings are not understood: they can still be read, or at least be named. */

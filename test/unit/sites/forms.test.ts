@@ -1,0 +1,144 @@
+/** Forms of softmax attention that exporters and people write: each is built here, run in onnxruntime, and rebuilt from what was recognised. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { buildModel } from '../../../extension/engine/onnx/build.ts';
+import { tensorOf } from '../../../extension/engine/onnx/encode.ts';
+import { dataType, type NewAttribute, type NewNode, type NewTensor, type ValueInfo } from '../../../extension/engine/onnx/model.ts';
+import { openModel } from '../../../extension/engine/onnx/open.ts';
+import { recognise, type Recognised } from '../../../extension/engine/sites/recognise.ts';
+import type { ZooTensor } from '../../zoo/cases.ts';
+import { evaluate, type Evaluated } from '../../zoo/evaluate.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'site-forms-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+type Line = readonly [op: string, inputs: string, output: string, attributes?: Readonly<Record<string, NewAttribute>>, domain?: string];
+interface Built { readonly lines: readonly Line[]; readonly inputs?: readonly ValueInfo[]; readonly tensors?: readonly NewTensor[]; readonly opset?: number; readonly feeds?: Readonly<Record<string, ZooTensor>>; readonly output?: string }
+
+/** Numbers that look random and are always the same. */
+function noise(count: number, seed: number, size = 1): number[] {
+  return Array.from({ length: count }, (_, i) => size * Math.sin(12.9898 * (i + 1) + 78.233 * seed) * 1.7);
+}
+const ints = (name: string, ...values: number[]): NewTensor => tensorOf(name, [values.length], values, dataType.int64);
+const scalar = (name: string, value: number): NewTensor => tensorOf(name, [], [value]);
+const x: ZooTensor = { dtype: 'F32', shape: [2, 6, 8], data: Float64Array.from(noise(96, 1)) };
+/** q and k, v [2, 2, 6, 4] out of x: kT is k transposed. */
+const projected: Line[] = [
+  ...(['q', 'k', 'v'] as const).flatMap((name): Line[] => [['MatMul', `x W${name}`, `${name}0`], ['Reshape', `${name}0 split`, `${name}1`], ['Transpose', `${name}1`, name, { perm: [0, 2, 1, 3] }]]),
+  ['Transpose', 'k1', 'kT', { perm: [0, 2, 3, 1] }],
+];
+const weights: NewTensor[] = [...['q', 'k', 'v'].map((name, i) => tensorOf(`W${name}`, [8, 8], noise(64, i + 2, 0.5))), ints('split', 2, 6, 2, 4), ints('last', -1), ints('zero1', 0), scalar('half', 0.5)];
+const scores: Line[] = [['MatMul', 'q kT', 's0'], ['Mul', 's0 half', 's']];
+const mixed: Line = ['MatMul', 'p v', 'o'];
+const plain: Line[] = [['Softmax', 's', 'p', { axis: -1 }], mixed];
+
+async function built({ lines, inputs = [], tensors = [], opset = 17, feeds = {}, output }: Built): Promise<Recognised & { readonly evaluated: readonly (Evaluated | undefined)[] }> {
+  const nodes: NewNode[] = [...projected, ...lines].map(([op, from, to, attributes, domain], i) => ({ op, name: `n${i}`, inputs: from.split(' ').map(name => (name === '_' ? '' : name)), outputs: to.split(' '), ...(attributes ? { attributes } : {}), ...(domain ? { domain } : {}) }));
+  const path = join(folder, 'model.onnx'), domains = Object.fromEntries(nodes.flatMap(node => (node.domain ? [[node.domain, 1]] : [])));
+  writeFileSync(path, buildModel({ nodes, inputs: [{ name: 'x', type: dataType.float, dims: [2, 6, 8] }, ...inputs], outputs: [{ name: output ?? nodes[nodes.length - 1].outputs[0], type: dataType.float }], initializers: [...weights, ...tensors], opset: { '': opset, ...domains } }));
+  const model = await openModel(path), found = recognise(model);
+  return { ...found, evaluated: await evaluate(model, found.plans, new Map([['in.x', x], ...Object.entries(feeds).map(([name, tensor]) => [`in.${name}`, tensor] as const)])) };
+}
+
+/** What the plan says gives the graph's own probabilities and output. */
+async function agrees(form: Built, tolerance = 2e-6): Promise<Awaited<ReturnType<typeof built>>> {
+  const found = await built(form), [one] = found.evaluated;
+  expect(found.plans.map(plan => [plan.site.capture, plan.site.heads, plan.site.why]), found.looked).toEqual([['graph', 2, undefined]]);
+  expect(furthest(one!.pattern.data, one!.ownPattern!.data)).toBeLessThan(tolerance);
+  expect(furthest(one!.output.data, one!.ownOutput.data)).toBeLessThan(4 * tolerance);
+  return found;
+}
+function furthest(a: Float64Array, b: Float64Array): number {
+  expect(a.length).toBe(b.length);
+  return a.reduce((most, value, i) => Math.max(most, Math.abs(value - b[i])), 0);
+}
+
+describe('softmaxes that are written out', () => {
+  const shifted: Line[] = [['ReduceMax', 's', 'most', { axes: [-1], keepdims: 1 }], ['Sub', 's most', 'low'], ['Exp', 'low', 'e']];
+  const sum: Line = ['ReduceSum', 'e last', 'sum', { keepdims: 1 }];
+  it.each<[string, Line[]]>([
+    ['exp(x − max) / Σ', [...shifted, sum, ['Div', 'e sum', 'p']]],
+    ['exp(x) / Σ', [['Exp', 's', 'e'], sum, ['Div', 'e sum', 'p']]],
+    ['exp(x) · 1 / Σ', [['Exp', 's', 'e'], sum, ['Reciprocal', 'sum', 'inverse'], ['Mul', 'inverse e', 'p']]],
+    ['exp / (Σ + ε)', [...shifted, sum, ['Add', 'sum tiny', 'sum1'], ['Div', 'e sum1', 'p']]],
+    ['exp(log softmax)', [['LogSoftmax', 's', 'l', { axis: 3 }], ['Exp', 'l', 'p']]],
+    ['softmax(x − max)', [...shifted.slice(0, 2), ['Softmax', 'low', 'p', { axis: 3 }]]],
+  ])('%s', async (_, lines) => { expect((await agrees({ lines: [...scores, ...lines, mixed], tensors: [scalar('tiny', 1e-9)] })).plans[0].site).toMatchObject({ scale: 0.5, sinkLogit: false }); });
+  it('operator sets 11 and 12, where Softmax flattens', async () => {
+    for (const opset of [11, 12]) await agrees({ lines: [...scores, ['Softmax', 's', 'p', { axis: 3 }], mixed], opset });
+  });
+  it('exponentials over other axes, or of what is no product, are none', async () => {
+    const over = await built({ lines: [...scores, ['Exp', 's', 'e'], ['ReduceSum', 'e zero1', 'sum', { keepdims: 1 }], ['Div', 'e sum', 'p'], mixed] });
+    expect(over.plans).toEqual([]);
+    expect((await built({ lines: [['Exp', 'q', 'e'], ['ReduceSum', 'e last', 'sum', { keepdims: 1 }], ['Div', 'e sum', 'p']] })).plans).toEqual([]);
+  });
+});
+
+describe('a column in the denominator that is no key', () => {
+  const sinks = tensorOf('sinks', [2], [0.7, -1.2]), shape = [ints('per', 1, 2, 1, 1), ints('rows', 2, 2, 6, 1), ints('six', 6), ints('one1', 1), ints('end', 1000), ints('seven', 7), ints('parts', 6, 1), ints('pads', 0, 0, 0, 0, 0, 0, 0, 1), scalar('one', 1)];
+  const column: Line[] = [['Reshape', 'sinks per', 'z0'], ['Expand', 'z0 rows', 'z']];
+  const cut: Line = ['Slice', 'all zero1 six last', 'p'];
+  it.each<[string, Line[]]>([
+    ['joined behind the scores', [...column, ['Concat', 's z', 'wide', { axis: -1 }], ['Softmax', 'wide', 'all', { axis: -1 }], cut]],
+    ['less their maximum, as gpt-oss has it', [...column, ['Concat', 's z', 'wide', { axis: 3 }], ['ReduceMax', 'wide', 'most', { axes: [-1], keepdims: 1 }], ['Sub', 'wide most', 'low'], ['Softmax', 'low', 'all', { axis: -1 }], ['Slice', 'all zero1 last last', 'p']]],
+    ['before the scores', [...column, ['Concat', 'z s', 'wide', { axis: 3 }], ['Softmax', 'wide', 'all', { axis: -1 }], ['Slice', 'all one1 end last', 'p']]],
+    ['a zero padded on', [['Pad', 's pads', 'wide'], ['Softmax', 'wide', 'all', { axis: -1 }], cut]],
+    ['exp / (1 + Σ)', [['Exp', 's', 'e'], ['ReduceSum', 'e last', 'sum', { keepdims: 1 }], ['Add', 'one sum', 'sum1'], ['Div', 'e sum1', 'p']]],
+    ['exp(x − max) / (exp(−max) + Σ)', [['ReduceMax', 's', 'most', { axes: [-1], keepdims: 1 }], ['Sub', 's most', 'low'], ['Exp', 'low', 'e'], ['ReduceSum', 'e last', 'sum', { keepdims: 1 }], ['Neg', 'most', 'minus'], ['Exp', 'minus', 'rest'], ['Add', 'sum rest', 'sum1'], ['Div', 'e sum1', 'p']]],
+    ['a learned logit in the sum', [['Reshape', 'sinks per', 'z'], ['ReduceMax', 's', 'most', { axes: [-1], keepdims: 1 }], ['Sub', 's most', 'low'], ['Exp', 'low', 'e'], ['ReduceSum', 'e last', 'sum', { keepdims: 1 }], ['Sub', 'z most', 'zl'], ['Exp', 'zl', 'rest'], ['Add', 'sum rest', 'sum1'], ['Div', 'e sum1', 'p']]],
+  ])('%s', async (_, lines) => {
+    const { plans: [plan], evaluated: [one] } = await agrees({ lines: [...scores, ...lines, mixed], tensors: [sinks, ...shape] });
+    expect(plan.site).toMatchObject({ sinkLogit: true, scale: 0.5 });
+    // The rows sum to less than 1: the column took its part.
+    expect(one!.ownPattern!.data.slice(0, 6).reduce((a, b) => a + b)).toBeLessThan(0.95);
+  });
+});
+
+describe('masks, biases and guards', () => {
+  const keep = Array.from({ length: 36 }, (_, i) => Number(i % 6 <= Math.floor(i / 6) && i % 6 !== 1)), bool = (name: string, values: readonly number[]): NewTensor => tensorOf(name, [1, 1, 6, 6], values, dataType.bool);
+  const tensors = [bool('keep', keep), bool('drop', keep.map(v => 1 - v)), tensorOf('add', [1, 1, 6, 6], keep.map(v => (v ? 0 : -1e9))), tensorOf('less', [1, 1, 6, 6], keep.map(v => 1 - v)), tensorOf('bias', [1, 2, 6, 6], noise(72, 9)), scalar('low', -1e9), scalar('lowest', -3.4e38), scalar('zero', 0), scalar('one', 1), scalar('much', 65500), tensorOf('keepF', [1, 1, 6, 6], keep)];
+  it.each<[string, Line[]]>([
+    ['a mask before the scale', [['MatMul', 'q kT', 's0'], ['Add', 's0 add', 's1'], ['Mul', 's1 half', 's'], ...plain]],
+    ['a bias before the scale', [['MatMul', 'q kT', 's0'], ['Add', 's0 bias', 's1'], ['Mul', 's1 half', 's'], ...plain]],
+    ['a bias that is subtracted', [...scores, ['Sub', 's bias', 's1'], ['Softmax', 's1', 'p'], mixed]],
+    ['a large number that is subtracted', [...scores, ['Mul', 'less much', 'm'], ['Sub', 's m', 's1'], ['Softmax', 's1', 'p'], mixed]],
+    ['chosen, with a floor', [...scores, ['Where', 'keep s low', 's1'], ['Clip', 's1 lowest', 's2'], ['Softmax', 's2', 'p'], mixed]],
+    ['zeros where a row is not a number', [...scores, ['Where', 'drop low s', 's1'], ['Softmax', 's1', 'p0'], ['IsNaN', 'p0', 'n'], ['Where', 'n zero p0', 'p'], mixed]],
+    ['zeros where a key is hidden', [...scores, ['Where', 'keep s low', 's1'], ['Softmax', 's1', 'p0'], ['Where', 'drop zero p0', 'p'], mixed]],
+    ['kept where a key is seen', [...scores, ['Where', 'keep s low', 's1'], ['Softmax', 's1', 'p0'], ['Where', 'keep p0 zero', 'p'], mixed]],
+    ['times the mask', [...scores, ['Where', 'keep s low', 's1'], ['Softmax', 's1', 'p0'], ['Mul', 'p0 keepF', 'p'], mixed]],
+    ['half precision around a float softmax', [['Cast', 'q', 'qh', { to: 10 }], ['Cast', 'kT', 'kh', { to: 10 }], ['MatMul', 'qh kh', 's0'], ['Cast', 's0', 's1', { to: 1 }], ['Mul', 's1 half', 's'], ['Softmax', 's', 'p0'], ['Cast', 'p0', 'p1', { to: 10 }], ['Cast', 'p1', 'p', { to: 1 }], mixed]],
+    ['dropout of a graph made for training', [...scores, ['Softmax', 's', 'p0'], ['Dropout', 'p0', 'p'], mixed]],
+  ])('%s', async (name, lines) => {
+    const { plans: [{ site }] } = await agrees({ lines, tensors }, name.startsWith('half') ? 2e-3 : 2e-6);
+    expect(site.mask.additive).toBe(name.includes('bias'));
+  });
+});
+
+describe('single heads', () => {
+  it('a head of its own each: a site each, all of one head', async () => {
+    const head = (i: number): Line[] => [['MatMul', `q.${i} kT.${i}`, `s.${i}`], ['Softmax', `s.${i}`, `p.${i}`, { axis: -1 }], ['MatMul', `p.${i} v.${i}`, `o.${i}`]];
+    const { plans, evaluated } = await built({
+      lines: [...['q', 'kT', 'v'].flatMap((name): Line[] => [['Split', name, `${name}.a ${name}.b`, { axis: 1 }], ['Squeeze', `${name}.a one1`, `${name}.0`], ['Squeeze', `${name}.b one1`, `${name}.1`]]), ...head(0), ...head(1), ['Concat', 'o.0 o.1', 'o', { axis: -1 }]],
+      tensors: [ints('one1', 1)],
+    });
+    expect(plans.map(plan => [plan.site.name, plan.site.heads, plan.softmax?.layout])).toEqual([['blocks.0.attn', 1, 'b q k'], ['blocks.1.attn', 1, 'b q k']]);
+    for (const one of evaluated) expect(furthest(one!.pattern.data, one!.ownPattern!.data)).toBeLessThan(2e-6);
+  });
+});
+
+describe('what is no attention', () => {
+  const wide = [tensorOf('We', [8, 4], noise(32, 5)), tensorOf('seed', [1, 2, 1, 4], noise(8, 6)), ints('two1', 2)];
+  it.each<[string, Line[]]>([
+    ['a router over experts', [['MatMul', 'x We', 'g'], ['Softmax', 'g', 'p', { axis: -1 }], ['TopK', 'p two1', 'best which'], ['ReduceSum', 'best last', 'o']]],
+    ['a gate', [['Softmax', 'q', 'g', { axis: -1 }], ['Mul', 'g k', 'o']]],
+    ['a classifier over positions', [['MatMul', 'x We', 'g'], ['LogSoftmax', 'g', 'o', { axis: -1 }]]],
+    ['pooling by one learned query', [['MatMul', 'seed kT', 's'], ...plain]],
+  ])('%s', async (_, lines) => {
+    const { plans, refused, looked } = await built({ lines, tensors: wide });
+    expect([plans.map(plan => plan.site.name), refused]).toEqual([[], []]);
+    expect(looked).toMatch(/^There is no attention that can be read in model\.onnx/);
+  });
+});
