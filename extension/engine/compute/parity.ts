@@ -18,7 +18,8 @@ export interface ParityInput {
   readonly between: () => Promise<void>;
 }
 
-interface Difference { most: number; noise: number; finite: boolean; scale: number }
+/** `rounded`: what rounding to 8 bits inside the graph may change. */
+interface Difference { most: number; noise: number; finite: boolean; scale: number; rounded: number }
 
 /** From the stored q, k (and v), with the mask rule that readers use. */
 export async function measureParity(input: ParityInput): Promise<Parity> {
@@ -28,7 +29,7 @@ export async function measureParity(input: ParityInput): Promise<Parity> {
   if (view.from === 'pattern' || view.site.capture === 'softmax-only') return none(`Only the softmax could be read, so there is nothing to compare it with.${view.site.why ? ` ${view.site.why}` : ''}`);
   if (view.from === 'nothing') return none('Neither q and k nor the probabilities could be read.');
   if (!ownPattern && !ownOutput) return none('The graph gives neither its probabilities nor its output.');
-  const pattern: Difference = { most: 0, noise: 0, finite: true, scale: 0 }, output: Difference = { most: 0, noise: 0, finite: true, scale: 0 };
+  const pattern: Difference = { most: 0, noise: 0, finite: true, scale: 0, rounded: 0 }, output: Difference = { ...pattern };
   let rows = Infinity;
   for (let b = 0; b < view.batch; b++) {
     const live = input.live(b), at = capture.rows.flatMap((row, n) => (live[row] ? [n] : []));
@@ -54,6 +55,7 @@ async function compare(input: ParityInput, b: number, at: readonly number[], pat
   const inputs = { ...blockInputs(chosen, rows, 0, keys), additive: additiveBlock(chosen, rows, 0, keys) };
   await between();
   const v = ownOutput ? readRows(view, 'hook_v', b, 0, keys) : undefined;
+  if (capture.rounding) addRounding(capture.rounding, v, keys, pattern, output);
   const got = await compareBlock(block, {
     ...inputs, ...(ownPattern ? { pattern: ownRows(input, ownPattern, b, at, heads, keys) } : {}),
     ...(ownOutput && v ? { output: { v, own: ownRows(input, ownOutput, b, at, 1, heads * valueDim), valueDim } } : {}),
@@ -65,6 +67,19 @@ async function compare(input: ParityInput, b: number, at: readonly number[], pat
     to.finite &&= Number.isFinite(one.sum) && one.size < Infinity;
   }
   if (view.dtype === 'F16' || pattern.most > smallest || output.most > smallest) await addNoise(chosen, rows, v, pattern, output);
+}
+
+/**
+ * Scores that are off by r at most, each in its own direction, move a probability by tanh(r / 2) at most, and all of a row by twice that in sum
+ * (σ(r) − σ(−r) is where one key gains on all others). Probabilities that are rounded by m at most move the output by m for every key.
+ */
+function addRounding({ score, pattern: kept, mixed, out }: NonNullable<SiteCapture['rounding']>, v: Float32Array | undefined, keys: number, pattern: Difference, output: Difference): void {
+  const moved = Math.tanh(score / 2);
+  pattern.rounded = moved + kept;
+  if (!v) return;
+  let largest = 0;
+  for (let n = 0; n < v.length; n++) { const size = Math.abs(v[n]); if (size > largest) largest = size; }
+  output.rounded = Math.max(output.rounded, (2 * moved + keys * mixed) * largest + out);
 }
 
 /** Values of the rows capture.rows[at] out of a side tensor [batch, outer, row, width]: [outer, row, width]. */
@@ -98,7 +113,7 @@ async function addNoise(chosen: Chosen, rows: readonly number[], v: Float32Array
 }
 
 /** Twice the noise floor, as the graph's own rounding counts too; sums of large outputs are also off by 2⁻²⁰ of their size. */
-function toleranceOf({ noise, scale }: Difference): number { return Math.max(smallest, 2 * noise, scale > 10 ? scale * 2 ** -20 : 0); }
+function toleranceOf({ noise, scale, rounded }: Difference): number { return Math.max(smallest, 2 * noise, scale > 10 ? scale * 2 ** -20 : 0) + rounded; }
 
 /** Every element moved by `half` of itself, up or down (always the same way). */
 function shake(values: Float32Array, half: number, salt: number): Float32Array {

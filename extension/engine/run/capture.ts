@@ -167,7 +167,7 @@ function writeSite({ plan, taps, fetched, part, side, stored }: SiteWriting): Si
     site: filled, dtype: stored, softcap: plan.softcap, masks, rows,
     rule: ruled ? { causal: plan.rule.causal, window: plan.rule.window, offset: plan.rule.offset === 'past' && q && k ? k[1] - q[1] : 0 } : { causal: false, window: null, offset: 0 },
     statistics: statistics ? 'graph' : 'missing',
-    ...(sink ? { sink } : {}), ...(ownPattern ? { ownPattern } : {}), ...(ownOutput ? { ownOutput } : {}), ...(statistics ? { receivedFrom: statistics.receivedFrom } : {}),
+    ...(plan.rounding ? { rounding: plan.rounding } : {}), ...(sink ? { sink } : {}), ...(ownPattern ? { ownPattern } : {}), ...(ownOutput ? { ownOutput } : {}), ...(statistics ? { receivedFrom: statistics.receivedFrom } : {}),
   };
 }
 

@@ -89,7 +89,7 @@ function judge(view: GraphView, value: string, depth: number): boolean {
   }
   const each = (inputs: readonly string[]): boolean => inputs.every(input => isMaskOnly(view, input, depth + 1));
   if (node.domain !== '') return false;
-  if (moves.has(node.op) || passes(node)) return each([node.inputs[0]]);
+  if (moves.has(node.op) || passes(node) || node.op === 'QuantizeLinear' || node.op === 'DequantizeLinear') return each([node.inputs[0]]);
   switch (node.op) {
     // Where(x ≠ 0, −big, x), as inverted masks are made, leaves zeros: what is chosen where it is false is false itself.
     case 'Where': return each(node.inputs.slice(1)) || (castOf(view, node.inputs[0]) === node.inputs[2] && each([node.inputs[1]]));

@@ -3,6 +3,7 @@ import type { RefusedSite, SitesReport } from '../../contract/site.ts';
 import type { Graph, Model, Node } from '../onnx/model.ts';
 import { viewGraph } from '../onnx/graph-view.ts';
 import { modelInfo } from '../onnx/open.ts';
+import { lowered } from './lowering/quantised.ts';
 import { nameSites, type Unnamed } from './names.ts';
 import { patterns } from './patterns/registry.ts';
 import { repeated } from './shared-weights.ts';
@@ -17,9 +18,9 @@ export interface Recognised {
 
 /** The attention sites of `model`, in graph order. Nothing is run and no weight is read. */
 export function recognise(model: Model): Recognised {
-  const view = viewGraph(model), refused: RefusedSite[] = [], claimed = new Set<Node>();
+  const view = lowered(viewGraph(model)), refused: RefusedSite[] = [], claimed = new Set<Node>();
   const found: { readonly plan: SitePlan; readonly order: number }[] = [];
-  model.graph.nodes.forEach((node, order) => {
+  view.graph.nodes.forEach((node, order) => {
     if (claimed.has(node)) return;
     const matches = patterns.map(pattern => pattern.match(node, view)).filter(match => match !== undefined);
     const plans = matches.filter(match => 'site' in match).sort((a, b) => b.nodes.length - a.nodes.length);

@@ -1,5 +1,6 @@
 /** From what a softmax reads back to the product of two activations, and from what it writes forward to the product with a third. */
 import type { GraphView, Node } from '../onnx/model.ts';
+import { halfStep } from './lowering/quantised.ts';
 import { isIndicator, isMaskOnly } from './masks.ts';
 import { scaling } from './operands.ts';
 import { isProduct } from './products.ts';
@@ -13,6 +14,8 @@ export interface ScoreChain {
   readonly scale: readonly ScaleFactor[];
   readonly softcap: number;
   readonly masks: readonly MaskTerm[];
+  /** Largest error of a score that is rounded to 8 bits on the way. */
+  readonly error: number;
   readonly nodes: readonly Node[];
 }
 
@@ -28,7 +31,7 @@ export function scoreChain(view: GraphView, value: string, budget = { steps: 0 }
   if (!node || ++budget.steps > mostSteps || node.outputs[0] !== value) return undefined;
   if (isProduct(view, node)) {
     const alpha = node.op === 'FusedMatMul' ? attributeFloat(node, 'alpha', 1) : 1;
-    return { product: node, scale: alpha === 1 ? [] : [{ constant: alpha, power: 1 }], softcap: 0, masks: [], nodes: [node] };
+    return { product: node, scale: alpha === 1 ? [] : [{ constant: alpha, power: 1 }], softcap: 0, masks: [], error: 0, nodes: [node] };
   }
   if (node.domain !== '') return undefined;
   const on = (from: string): ScoreChain | undefined => {
@@ -37,6 +40,7 @@ export function scoreChain(view: GraphView, value: string, budget = { steps: 0 }
   };
   if (passes(node) || node.op === 'Reshape' || node.op === 'Unsqueeze' || node.op === 'Squeeze') return on(node.inputs[0]);
   switch (node.op) {
+    case 'DequantizeLinear': return roundedScores(view, node, on);
     case 'Add': return added(view, node, on);
     case 'Sub': return subtracted(view, node, on);
     case 'Where': return chosen(view, node, on);
@@ -54,10 +58,17 @@ export function scoreChain(view: GraphView, value: string, budget = { steps: 0 }
       if (!scaled || !rest || rest.softcap) return undefined;
       // What was added before the scale is scaled as well; what only hides, hides all the same.
       const masks = rest.masks.map(mask => (mask.as !== 'add' || isMaskOnly(view, mask.value) ? mask : { ...mask, times: [...mask.times ?? [], scaled.factor] }));
-      return { ...rest, masks, scale: [...rest.scale, scaled.factor] };
+      if (rest.error && !('constant' in scaled.factor)) return undefined;
+      return { ...rest, masks, scale: [...rest.scale, scaled.factor], error: 'constant' in scaled.factor ? rest.error * Math.abs(scaled.factor.constant ** scaled.factor.power) : 0 };
     }
     default: return undefined;
   }
+}
+
+/** Scores that are rounded and go on as floats. */
+function roundedScores(view: GraphView, node: Node, on: (from: string) => ScoreChain | undefined): ScoreChain | undefined {
+  const quantise = view.producer(node.inputs[0]), error = quantise?.op === 'QuantizeLinear' ? halfStep(view, quantise) : undefined, rest = error === undefined ? undefined : on(quantise!.inputs[0]);
+  return rest && { ...rest, error: rest.error + error!, nodes: [...rest.nodes, quantise!] };
 }
 
 /** Nodes that are looked at for a product behind scores of unknown form. */
@@ -148,18 +159,28 @@ function isGuard(view: GraphView, node: Node, value: string): boolean {
 }
 
 /** What lies between the softmax and its use. */
-export interface ProbabilityChain { readonly product: Node; /** Probabilities behind the guard for rows of NaN. */ readonly probs: string; readonly nodes: readonly Node[] }
+export interface ProbabilityChain { readonly product: Node; /** Probabilities behind the guard for rows of NaN. */ readonly probs: string; /** Largest error of a probability that is rounded before the product. */ readonly error: number; readonly nodes: readonly Node[] }
 
 /** Walks forward from the probabilities to their product with the values. */
 export function probabilityChain(view: GraphView, value: string, probs = value, depth = 0): ProbabilityChain | undefined {
   if (depth > 12) return undefined;
   for (const node of view.consumers(value)) {
-    if (isProduct(view, node) && node.inputs[0] === value) return { product: node, probs, nodes: [node] };
+    if (isProduct(view, node) && node.inputs[0] === value) return { product: node, probs, error: 0, nodes: [node] };
     const guarded = isGuard(view, node, value);
     const next = guarded ? probabilityChain(view, node.outputs[0], node.outputs[0], depth + 1)
       : (passes(node) || (node.domain === '' && (node.op === 'Reshape' || node.op === 'Unsqueeze' || node.op === 'Squeeze') && node.inputs[0] === value))
         ? probabilityChain(view, node.outputs[0], probs, depth + 1) : undefined;
     if (next) return { ...next, nodes: [node, ...next.nodes] };
+    const rounded = roundedProbabilities(view, node, value, probs, depth);
+    if (rounded) return rounded;
   }
   return undefined;
+}
+
+/** Through QuantizeLinear or DynamicQuantizeLinear, whose steps of numbers up to 1 are 1 / 255 at most, and back. */
+function roundedProbabilities(view: GraphView, node: Node, value: string, probs: string, depth: number): ProbabilityChain | undefined {
+  if (node.inputs[0] !== value || (node.op !== 'QuantizeLinear' && node.op !== 'DynamicQuantizeLinear')) return undefined;
+  const error = node.op === 'QuantizeLinear' ? halfStep(view, node) : 1 / 510, back = view.consumers(node.outputs[0]).find(each => each.op === 'DequantizeLinear');
+  const next = back && error !== undefined ? probabilityChain(view, back.outputs[0], probs, depth + 1) : undefined;
+  return next && { ...next, error: next.error + error!, nodes: [node, back!, ...next.nodes] };
 }

@@ -47,6 +47,8 @@ export interface SiteCapture {
   /** The operator's own rule; `offset` already a number. Window: keys p−left ≤ j ≤ p+right with p = query + offset; −1 is unbounded. */
   readonly rule: { readonly causal: boolean; readonly offset: number; readonly window: readonly [number, number] | null };
   readonly softcap: number;
+  /** Largest errors by rounding to 8 bits inside the graph: of a score, of the probabilities that are kept and that are multiplied, of the output. */
+  readonly rounding?: { readonly score: number; readonly pattern: number; readonly mixed: number; readonly out: number };
   /** Mask terms as the graph computed them, side tensors, broadcastable to [batch, head, query, key]; the same name where sites share one. */
   readonly masks: readonly { readonly tensor: string; readonly as: 'add' | 'keep' | 'drop' }[];
   /** Side tensor [head] float32: learned sink logits in the denominator, where `site.sinkLogit` and the statistics are missing. */

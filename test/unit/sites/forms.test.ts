@@ -142,3 +142,26 @@ describe('what is no attention', () => {
     expect(looked).toMatch(/^There is no attention that can be read in model\.onnx/);
   });
 });
+
+describe('quantised', () => {
+  const u8 = dataType.uint8, tensors = [scalar('qs', 0.05), tensorOf('qz', [], [120], u8), scalar('vs', 0.03), tensorOf('vz', [], [128], u8), scalar('ss', 0.11), tensorOf('sz', [], [130], u8), scalar('ps', 1 / 255), tensorOf('pz', [], [0], u8), scalar('os', 0.02), scalar('one', 1)];
+  const qdq = (from: string, to: string, scale: string, zero: string): Line[] => [['QuantizeLinear', `${from} ${scale} ${zero}`, `${to}.i`], ['DequantizeLinear', `${to}.i ${scale} ${zero}`, to]];
+  const dynamic = (name: string): Line => ['DynamicQuantizeLinear', name, `${name}i ${name}.scale ${name}.zero`];
+  const integer = (a: string, b: string, to: string): Line[] => [dynamic(a), dynamic(b), ['MatMulInteger', `${a}i ${b}i ${a}.zero ${b}.zero`, `${to}.n`], ['Cast', `${to}.n`, `${to}.f`, { to: 1 }], ['Mul', `${a}.scale ${b}.scale`, `${to}.s`], ['Mul', `${to}.f ${to}.s`, to]];
+  it.each<[string, Line[], { readonly rounds: number; readonly q: RegExp }]>([
+    ['MatMulInteger for both products', [...integer('q', 'kT', 's0'), ['Mul', 's0 half', 's'], ['Softmax', 's', 'p', { axis: -1 }], ...integer('p', 'v', 'o')], { rounds: 0, q: /^attnscope\.float\.qi$/ }],
+    ['QuantizeLinear and back around the operands', [...qdq('q', 'q8', 'qs', 'qz'), ...qdq('kT', 'k8', 'qs', 'qz'), ...qdq('v', 'v8', 'vs', 'vz'), ['MatMul', 'q8 k8', 's0'], ['Mul', 's0 half', 's'], ['Softmax', 's', 'p', { axis: -1 }], ['MatMul', 'p v8', 'o']], { rounds: 0, q: /^q8$/ }],
+    ['around everything, scores and probabilities as well', [...qdq('q', 'q8', 'qs', 'qz'), ...qdq('kT', 'k8', 'qs', 'qz'), ...qdq('v', 'v8', 'vs', 'vz'), ['MatMul', 'q8 k8', 's0'], ...qdq('s0', 's1', 'ss', 'sz'), ['Mul', 's1 half', 's'], ['Softmax', 's', 'p0', { axis: -1 }], ...qdq('p0', 'p', 'ps', 'pz'), ['MatMul', 'p v8', 'o']], { rounds: 0.0275, q: /^q8$/ }],
+    ['QLinearMatMul and QLinearSoftmax', [['QuantizeLinear', 'q qs qz', 'q8'], ['QuantizeLinear', 'kT qs qz', 'k8'], ['QuantizeLinear', 'v vs vz', 'v8'], ['QLinearMatMul', 'q8 qs qz k8 qs qz ss sz', 's8'], ['QLinearSoftmax', 's8 ss sz ps pz', 'p8', { axis: -1, opset: 13 }, 'com.microsoft'], ['QLinearMatMul', 'p8 ps pz v8 vs vz os vz', 'o8'], ['DequantizeLinear', 'o8 os vz', 'o']], { rounds: 0.055, q: /^attnscope\.float\.q8$/ }],
+  ])('%s', async (_, lines, { rounds, q }) => {
+    const { plans: [plan], evaluated: [one], looked } = await built({ lines, tensors });
+    expect([plan?.site.capture, plan?.site.why], looked).toEqual(['graph', undefined]);
+    expect(plan.q?.value).toMatch(q);
+    expect(plan.rounding?.score ?? 0).toBeCloseTo(rounds, 6);
+    const { score = 0, pattern = 0, mixed = 0, out = 0 } = plan.rounding ?? {}, largest = one!.v.data.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+    expect(furthest(one!.pattern.data, one!.ownPattern!.data)).toBeLessThan(2e-6 + Math.tanh(score / 2) + pattern);
+    expect(furthest(one!.output.data, one!.ownOutput.data)).toBeLessThan(1e-5 + (2 * Math.tanh(score / 2) + 6 * mixed) * largest + out);
+    // Rounded for sure: what the float graph would have is further away than float32 explains.
+    if (rounds) expect(furthest(one!.pattern.data, one!.ownPattern!.data)).toBeGreaterThan(1e-4);
+  });
+});

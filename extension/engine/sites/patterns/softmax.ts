@@ -1,8 +1,9 @@
 /** Attention written out: a product of two activations, scaled, masked, through a softmax, times a third activation. */
 import type { RefusedSite } from '../../../contract/site.ts';
 import type { GraphView, Node } from '../../onnx/model.ts';
-import { AddedGraph } from '../../onnx/graph-builder.ts';
+import { AddedGraph, type Added } from '../../onnx/graph-builder.ts';
 import { planOf } from '../draft.ts';
+import { addedFor, rounding } from '../lowering/quantised.ts';
 import { layoutOf, trackOperand } from '../operands.ts';
 import { mixSides, scoreSides } from '../products.ts';
 import { looksLikeAttention, probabilityChain, scoreChain, type ProbabilityChain, type ScoreChain } from '../scores.ts';
@@ -46,16 +47,26 @@ function dense(found: SoftmaxAt, node: Node, view: GraphView, before: ScoreChain
   const layout = layoutOf(mix.out.axes);
   if (!q || !k || !v || !layout) return undefined;
   const single = scores.rank === 3 && q.heads === 1;
+  const out = rounding(view, mix.out.value), probs = rounding(view, after.probs);
+  if (out.error === undefined || probs.error === undefined) return undefined;
+  const errors = { score: before.error, pattern: probs.error, mixed: after.error, out: out.error };
   const added = new AddedGraph(view.model.opsets.get('') ?? 17), sink = found.sink && ('value' in found.sink ? found.sink.value : repeatedLogit(added, found.sink.constant, before.product.outputs[0], rank === 4, q.heads));
   if (found.sink && sink === undefined) return undefined;
   return planOf({
     node, capture: 'graph', tracked: { q, k, v }, q: q.operand, k: k.operand, v: v.operand,
-    out: { value: mix.out.value, layout: single && layout === '(b h) s d' ? 'b s d' : layout, heads: q.heads ?? null },
+    out: { value: out.value, layout: single && layout === '(b h) s d' ? 'b s d' : layout, heads: q.heads ?? null },
     scale: [...before.scale, ...q.factors, ...k.factors], softcap: before.softcap, masks: before.masks,
-    rule: { causal: false, offset: 'zero', window: null }, ...(sink === undefined ? {} : { sink, added: added.added() }),
-    softmax: { scores: found.scores, probs: after.probs, layout: rank === 4 ? 'b h q k' : single ? 'b q k' : '(b h) q k' },
+    rule: { causal: false, offset: 'zero', window: null }, ...(sink === undefined ? {} : { sink }), ...withNodes(added.added(), addedFor(view, [q, k, v].map(each => each.operand.value).concat(out.value, probs.value, found.scores, before.masks.map(mask => mask.value)))),
+    ...(Object.values(errors).some(error => error > 0) ? { rounding: errors } : {}),
+    softmax: { scores: found.scores, probs: probs.value, layout: rank === 4 ? 'b h q k' : single ? 'b q k' : '(b h) q k' },
     nodes: [...before.nodes, ...found.nodes, ...after.nodes, ...q.nodes, ...k.nodes, ...v.nodes],
   }, view);
+}
+
+/** What both add, where they add anything. */
+function withNodes(a: Added, b: Added | undefined): { readonly added?: Added } {
+  const nodes = [...a.nodes, ...b?.nodes ?? []], initializers = [...a.initializers, ...b?.initializers ?? []];
+  return nodes.length || initializers.length ? { added: { nodes, initializers, dims: new Map([...a.dims, ...b?.dims ?? []]) } } : {};
 }
 
 /** One logit for every head, as many as the product has. */
