@@ -1,5 +1,5 @@
 /** The parts of a site that every pattern fills the same way; names are given when all sites are known. */
-import type { CaptureWay, MaskShape, Site } from '../../contract/site.ts';
+import type { CaptureWay, MaskShape, Site, SiteSource } from '../../contract/site.ts';
 import type { GraphView, Node } from '../onnx/model.ts';
 import { formOf } from './form.ts';
 import { kindOf, projections } from './kind.ts';
@@ -17,6 +17,8 @@ export interface Draft extends Omit<SitePlan, 'site'> {
   readonly origins?: { readonly q: string; readonly k: string; readonly v: string };
   /** What a mask does that `added` nodes make, beyond what is seen in `masks` and `rule`. */
   readonly hides?: Partial<MaskShape>;
+  /** Where the operator's own name and neighbours say nothing of it. */
+  readonly source?: SiteSource;
   /** These go before what tracking found. */
   readonly heads?: number;
   readonly headDim?: number;
@@ -27,7 +29,7 @@ export interface Draft extends Omit<SitePlan, 'site'> {
 
 /** A plan whose site still lacks its name. */
 export function planOf(draft: Draft, view: GraphView): SitePlan {
-  const { node, capture, tracked, origins, hides, heads, headDim, valueDim, why, ...plan } = draft;
+  const { node, capture, tracked, origins, hides, source: told, heads, headDim, valueDim, why, ...plan } = draft;
   const q = origins?.q ?? plan.q?.value, k = origins?.k ?? plan.k?.value, v = origins?.v ?? plan.v?.value;
   const scale = capture === 'softmax-only' ? undefined : plan.scale.reduce<number | undefined>((product, factor) => (product === undefined || !('constant' in factor) ? undefined : product * factor.constant ** factor.power), 1);
   const of = { q: origins?.q ?? tracked?.q.operand.value ?? '', k: origins?.k ?? tracked?.k.operand.value ?? '' }, kind = tracked ? kindOf(view, of.q, of.k) : 'self';
@@ -38,7 +40,7 @@ export function planOf(draft: Draft, view: GraphView): SitePlan {
     mask: { ...maskShape(view, plan.masks, plan.rule), ...hides }, scale: scale === undefined ? null : Number(scale.toPrecision(7)), softcap: plan.softcap || null, sinkLogit: plan.sink !== undefined,
     operator: node.domain ? `${node.domain}.${node.op}` : node.op, node: node.name, capture, ...(why ? { why } : {}),
     taps: { q: q ?? null, k: k ?? null, v: v ?? null, probs: plan.softmax?.probs ?? null, out: plan.out?.value ?? null },
-    source: sourceOf(node, plan.nodes, [q, k].flatMap(value => (value === undefined ? [] : [...projections(view, value)].map(each => each.inputs[1])))),
+    source: told ?? sourceOf(node, plan.nodes, [q, k].flatMap(value => (value === undefined ? [] : [...projections(view, value)].map(each => each.inputs[1])))),
   };
   return { ...plan, site };
 }

@@ -2,7 +2,8 @@
 import type { SiteKind, SiteSource } from '../../contract/site.ts';
 import type { Node } from '../onnx/model.ts';
 
-const key = (name: string): string => `pkg.torch.onnx.${name}`;
+/** Metadata that the exporter writes on every node. */
+export const exporterKey = (name: string): string => `pkg.torch.onnx.${name}`;
 
 /**
  * Where a node was written: exporter stack trace, class hierarchy, node path, or initializer names, whichever says most.
@@ -10,9 +11,9 @@ const key = (name: string): string => `pkg.torch.onnx.${name}`;
  */
 export function sourceOf(node: Node, neighbours: readonly Node[], weights: readonly string[]): SiteSource {
   for (const candidate of [node, ...neighbours]) {
-    const scopes = pythonList(candidate.metadata.get(key('name_scopes')) ?? ''), classes = pythonList(candidate.metadata.get(key('class_hierarchy')) ?? '');
+    const scopes = pythonList(candidate.metadata.get(exporterKey('name_scopes')) ?? ''), classes = pythonList(candidate.metadata.get(exporterKey('class_hierarchy')) ?? '');
     if (scopes.length < 2) continue;
-    const module = scopes[scopes.length - 2], frame = innermostForward(candidate.metadata.get(key('stack_trace')) ?? '');
+    const module = scopes[scopes.length - 2], frame = innermostForward(candidate.metadata.get(exporterKey('stack_trace')) ?? '');
     const written = classes.length === scopes.length ? classes[classes.length - 2].split('.') : [], className = written.pop() ?? null;
     const more = { ...(frame?.text && { text: frame.text }), ...(written.length > 0 && { classModule: written.join('.') }) };
     if (frame) return { module, class: className, file: frame.file, line: frame.line, ...more, level: 'stack-trace' };
@@ -27,13 +28,13 @@ export function sourceOf(node: Node, neighbours: readonly Node[], weights: reado
 }
 
 /** `/model/layers.0/self_attn/Softmax_1` → `model.layers.0.self_attn`; undefined where the name has no path. */
-function modulePath(name: string): string | undefined {
+export function modulePath(name: string): string | undefined {
   const parts = name.split('/').filter(Boolean);
   return parts.length > 1 ? parts.slice(0, -1).join('.') : undefined;
 }
 
 /** The strings of a Python list as `repr` prints it. */
-function pythonList(text: string): string[] {
+export function pythonList(text: string): string[] {
   return [...text.matchAll(/'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)"/g)].map(match => match[1] ?? match[2]);
 }
 

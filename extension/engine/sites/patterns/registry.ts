@@ -2,10 +2,18 @@
 import type { Pattern } from '../site-plan.ts';
 import { attentionOp } from './attention-op.ts';
 import { fusedOps } from './fused-ops.ts';
+import { msAttention } from './ms-attention.ts';
+import { msDecoderMaskedAttention } from './ms-decoder-masked-attention.ts';
+import { msMultiHeadAttention } from './ms-multi-head-attention.ts';
+import { msQAttention } from './ms-q-attention.ts';
 import { softmax } from './softmax.ts';
 
 export const patterns: readonly Pattern[] = [
   attentionOp,
   fusedOps,
+  msAttention,
+  msDecoderMaskedAttention,
+  msMultiHeadAttention,
+  msQAttention,
   softmax,
 ];

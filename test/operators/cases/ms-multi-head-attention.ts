@@ -1,0 +1,65 @@
+/** com.microsoft MultiHeadAttention: biases inside, masks, score bias, past in both kinds of buffer, cross attention, cached keys, repeated heads, own scores. */
+import { broadcastBias, fill4, floats, ints, operatorModel, seeded, type Fed, type Fixture } from '../fixture.ts';
+import { maskForms, type Form } from '../key-masks.ts';
+
+interface Wanted {
+  readonly title: string;
+  readonly causal?: boolean; readonly bias?: boolean; readonly mask?: Form; readonly scoreBias?: readonly [number, number]; readonly fill?: number; readonly scale?: number; readonly valueDim?: number;
+  /** Positions of the past, and the length of its buffer where that is shared with the present. */
+  readonly past?: number; readonly buffer?: number;
+  /** Keys of another sequence: [batch, key, head · dim], or as an encoder's cache has them, [batch, head, key, dim]. */
+  readonly cross?: number; readonly cached?: boolean;
+}
+
+const B = 2, S = 6, H = 2, D = 4;
+
+function multiHead({ title, causal = false, bias = false, mask, scoreBias, fill = -10_000, scale, valueDim = D, past = 0, buffer = 0, cross, cached = false }: Wanted): Fixture {
+  const random = seeded(title.length * 104_729 + past), L = cross ?? S, T = past + L, room = buffer || past, last = cached ? ([B, H, L] as const) : ([B, L] as const);
+  const query = floats('query', [B, S, H * D], random, 2), key = floats('key', cached ? [...last, D] : [...last, H * D], random, 2), value = floats('value', cached ? [...last, valueDim] : [...last, H * valueDim], random, 2);
+  const biases = bias ? floats('bias', [H * (2 * D + valueDim)], random) : undefined, held = past ? { key: floats('past_key', [B, H, room, D], random, 2), value: floats('past_value', [B, H, room, valueDim], random, 2) } : undefined;
+  const scores: (Fed & { readonly data: Float32Array }) | undefined = scoreBias && floats('attention_bias', [...scoreBias, S, T], random, 2), added = scores && broadcastBias(scores);
+  // What an encoder's cache holds has its bias already.
+  const given = (of: Fed, size: number, offset: number, b: number, j: number, h: number, d: number): number => (cached ? of.data[((b * H + h) * L + j) * size + d] : of.data[(b * L + j) * H * size + h * size + d] + (biases?.data[offset + h * size + d] ?? 0));
+  const keyed = (of: Fed, kept: Fed | undefined, size: number, offset: number) => fill4([B, T, H, size], (b, j, h, d) => (j < past ? kept!.data[((b * H + h) * room + j) * size + d] : given(of, size, offset, b, j - past, h, d)));
+  const hides = fill <= -1e4, qk = !buffer;
+  return {
+    name: `com.microsoft.MultiHeadAttention: ${title}`,
+    ...operatorModel({
+      op: 'MultiHeadAttention', domain: 'com.microsoft', inputs: [query, key, value, biases && { ...biases, weight: true }, mask?.fed, scores, held?.key, held?.value, buffer ? ints('past_sequence_length', [1], [past]) : undefined],
+      outputs: ['output', ...(held ? ['present_key', 'present_value'] : ['', '']), ...(qk ? ['qk'] : [])].slice(0, qk ? 4 : held ? 3 : 1),
+      attributes: { num_heads: H, ...(causal ? { unidirectional: 1 } : {}), ...(fill === -10_000 ? {} : { mask_filter_value: { float: fill } }), ...(scale ? { scale: { float: scale } } : {}) },
+    }),
+    output: 'output', ...(qk ? { scores: { output: 'qk', of: 'score' } as const } : {}),
+    twin: {
+      batch: B, heads: H, kvHeads: H, queries: S, keys: T, dim: D, valueDim, scale: scale ?? 1 / Math.sqrt(D),
+      q: fill4([B, S, H, D], (b, i, h, d) => query.data[(b * S + i) * H * D + h * D + d] + (biases?.data[h * D + d] ?? 0)), k: keyed(key, held?.key, D, H * D), v: keyed(value, held?.value, valueDim, 2 * H * D),
+      sees: (b, _, i, j) => (!causal || j <= i + past) && (!hides || !mask || mask.keeps(b, i, j)),
+      bias: (b, h, i, j) => (added?.(b, h, i, j) ?? 0) + (mask && !hides && !mask.keeps(b, i, j) ? fill : 0),
+    },
+    site: { operator: 'com.microsoft.MultiHeadAttention', node: 'attention', mask: { causal, window: null, padding: mask?.padding ?? false, additive: scores !== undefined || (mask !== undefined && !hides) } },
+  };
+}
+
+const forms = maskForms(S, S), later = maskForms(S, S + 3), other = maskForms(S, 8), { ends: _, ...taken } = forms;
+
+export const fixtures: readonly Fixture[] = [
+  multiHead({ title: 'bare' }),
+  multiHead({ title: 'causal', causal: true }),
+  multiHead({ title: 'biases inside', bias: true }),
+  multiHead({ title: 'biases inside, causal, values of another size', bias: true, causal: true, valueDim: 6 }),
+  multiHead({ title: 'scale', scale: 0.3 }),
+  ...Object.values(taken).map(mask => multiHead({ title: mask.name, mask })),
+  ...[forms.lengths, forms.cells, forms.perQuery].map(mask => multiHead({ title: `causal, ${mask.name}`, causal: true, mask })),
+  multiHead({ title: 'fill value −3, cells of keys', mask: forms.cells, fill: -3 }),
+  ...([[1, 1], [1, H], [B, 1], [B, H]] as const).map(scoreBias => multiHead({ title: `bias of ${scoreBias.join(' × ')}`, scoreBias })),
+  multiHead({ title: 'past', past: 3 }),
+  multiHead({ title: 'past, causal, biases inside', past: 3, causal: true, bias: true }),
+  ...[later.lengths, later.cells, later.perQuery].map(mask => multiHead({ title: `past, causal, ${mask.name}`, past: 3, causal: true, mask })),
+  multiHead({ title: 'past, bias', past: 3, scoreBias: [1, H] }),
+  multiHead({ title: 'past in a buffer that the present shares, causal', past: 3, buffer: 12, causal: true }),
+  multiHead({ title: 'past in a shared buffer, biases inside, cells of keys', past: 3, buffer: 12, causal: true, bias: true, mask: later.cells }),
+  multiHead({ title: 'cross', cross: 8 }),
+  multiHead({ title: 'cross, cells of keys, values of another size', cross: 8, mask: other.cells, valueDim: 6 }),
+  multiHead({ title: 'cross, cached keys', cross: 8, cached: true }),
+  multiHead({ title: 'cross, cached keys, biases inside, lengths', cross: 8, cached: true, bias: true, mask: other.lengths }),
+];
