@@ -38,8 +38,10 @@ export interface Fixture {
   readonly output: string;
   /** An output that holds the operator's own scores or probabilities, [batch, head, query, key]; only keys that are seen are compared. */
   readonly scores?: { readonly output: string; readonly of: 'score' | 'prob' };
-  /** What the site must say, of itself alone. */
+  /** What the site must say of itself, before and after the run. */
   readonly site: Partial<Site>;
+  /** What a run shows beyond that. */
+  readonly traced?: Partial<Site>;
   /** Of probabilities, and of stored values and outputs relative to the largest; 1e-5 when not given: float32 sums of a few dozen terms in any order. */
   readonly tolerance?: number;
 }

@@ -5,8 +5,9 @@ export interface Form {
   readonly name: string;
   readonly fed: Fed;
   readonly keeps: (b: number, i: number, j: number) => boolean;
-  /** Whether `sites` calls it padding; a mask that is a weight of the model is none. */
+  /** Whether `sites` calls it padding; a mask that is a weight of the model is none before a run. */
   readonly padding: boolean;
+  readonly traced?: { readonly padding: boolean };
 }
 
 /** Of two samples; the last query and key of each see and are seen. `keys` at least 4. */
@@ -20,6 +21,6 @@ export function maskForms(queries: number, keys: number): Readonly<Record<'lengt
     cells: { name: 'cells of keys', fed: ints('mask', [2, keys], each(cell)), keeps: (b, _, j) => cell(b, j) > 0, padding: true },
     empty: { name: 'a sample without a key', fed: ints('mask', [2, keys], each((b, j) => (b === 0 ? 0 : cell(b, j)))), keeps: (b, _, j) => b === 1 && cell(b, j) > 0, padding: true },
     perQuery: { name: 'cells of queries and keys', fed: ints('mask', [2, queries, keys], Array.from({ length: 2 * queries * keys }, (_, n) => square(Math.floor(n / keys / queries), Math.floor(n / keys) % queries, n % keys))), keeps: (b, i, j) => square(b, i, j) > 0, padding: true },
-    weight: { name: 'cells that are a weight', fed: { ...ints('mask', [2, keys], each(cell)), weight: true }, keeps: (b, _, j) => cell(b, j) > 0, padding: false },
+    weight: { name: 'cells that are a weight', fed: { ...ints('mask', [2, keys], each(cell)), weight: true }, keeps: (b, _, j) => cell(b, j) > 0, padding: false, traced: { padding: true } },
   };
 }

@@ -19,7 +19,7 @@ describe.each(fixtures.map(fixture => [fixture.name, fixture] as const))('%s', (
     const seen = await traceFixture(fixture, folder), tolerance = fixture.tolerance ?? 1e-5, { twin } = seen;
     expect(seen.refused).toEqual([]);
     expect(seen.reported).toMatchObject(fixture.site);
-    expect(seen.site).toMatchObject({ ...fixture.site, heads: fixture.twin.heads, kvHeads: fixture.twin.kvHeads, headDim: fixture.twin.dim, valueDim: fixture.twin.valueDim, capture: 'recomputed' });
+    expect(seen.site).toMatchObject({ ...fixture.site, heads: fixture.twin.heads, kvHeads: fixture.twin.kvHeads, headDim: fixture.twin.dim, valueDim: fixture.twin.valueDim, capture: 'recomputed', ...fixture.traced });
     // The twin is the operator: its output is.
     expect(worst(seen.ownOutput, twin.output, twin.live), 'the operator\'s own output against the twin').toBeLessThan(tolerance * Math.max(1, ...seen.ownOutput.data.map(Math.abs)));
     for (const part of ['q', 'k', 'v'] as const) {

@@ -11,6 +11,7 @@ export interface TwinResult {
   readonly output: Numbers;
   /** [batch, head, query] */
   readonly entropy: Numbers;
+  /** Of all heads. */
   readonly emptyRows: number;
   /** Whether element n of the output, or of [batch, head, query, key], is of a query that sees a key, or of a key that is seen. */
   readonly live: (n: number) => boolean; readonly seen: (n: number) => boolean;
@@ -32,12 +33,9 @@ export function twinOf(twin: Twin): TwinResult {
       for (let d = 0; d < valueDim; d++) output[((b * Q + i) * H + h) * valueDim + d] = of.out[(h * Q + i) * valueDim + d];
     }
   }
-  // A row counts as empty when no head of it sees a key.
-  let emptyRows = 0;
-  for (let b = 0; b < B; b++) for (let i = 0; i < Q; i++) if (!Array.from({ length: H }, (_, h) => live[(b * H + h) * Q + i]).includes(1)) emptyRows++;
   return {
     q: { shape: [B, Q, H, dim], data: twin.q }, k: { shape: [B, K, kvHeads, dim], data: twin.k }, v: { shape: [B, K, kvHeads, valueDim], data: twin.v },
-    pattern: { shape: [B, H, Q, K], data: pattern }, output: { shape: [B, Q, H, valueDim], data: output }, entropy: { shape: [B, H, Q], data: entropy }, emptyRows,
+    pattern: { shape: [B, H, Q, K], data: pattern }, output: { shape: [B, Q, H, valueDim], data: output }, entropy: { shape: [B, H, Q], data: entropy }, emptyRows: live.filter(one => !one).length,
     live: n => { const h = Math.floor(n / valueDim) % H, i = Math.floor(n / valueDim / H) % Q, b = Math.floor(n / valueDim / H / Q); return live[(b * H + h) * Q + i] === 1; },
     seen: n => sees(Math.floor(n / K / Q / H), Math.floor(n / K / Q) % H, Math.floor(n / K) % Q, n % K),
   };

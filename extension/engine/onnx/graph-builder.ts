@@ -72,6 +72,9 @@ export class GraphBuilder {
   split(value: string, sizes: readonly number[], axis = -1): readonly string[] {
     return this.opset >= 13 ? this.several('Split', [value, this.ints(sizes)], sizes.length, { axis }) : this.several('Split', [value], sizes.length, { axis, split: sizes });
   }
+  /** The smaller and the larger of two int64s, element by element: before opset 12 Min and Max are for floats. */
+  least(a: string, b: string): string { return this.opset >= 12 ? this.node('Min', [a, b]) : this.node('Where', [this.node('Less', [a, b]), a, b]); }
+  largest(a: string, b: string): string { return this.opset >= 12 ? this.node('Max', [a, b]) : this.node('Where', [this.node('Less', [a, b]), b, a]); }
   /** 0, 1, … up to a [1] int64, as int64 [n]. */
   range(count: string): string { return this.node('Range', [this.ints(0), this.squeeze(count, [0]), this.ints(1)]); }
 

@@ -108,7 +108,7 @@ function centred(graph: TapGraph, count: string): string {
 
 /** float32 [n, 32]: 1 where position i of n belongs to bin a = ⌊i·A/n⌋, A = min(n, 32). */
 function binsOf(graph: TapGraph, count: string): string {
-  const bin = graph.node('Div', [graph.node('Mul', [graph.range(count), graph.node('Min', [count, graph.ints([bins])])]), count]);
+  const bin = graph.node('Div', [graph.node('Mul', [graph.range(count), graph.least(count, graph.ints([bins]))]), count]);
   const all = graph.ints(Array.from({ length: bins }, (_, a) => a));
   return graph.cast(graph.node('Equal', [graph.unsqueeze(bin, [1]), graph.unsqueeze(all, [0])]), float);
 }

@@ -158,7 +158,7 @@ function realRows(context: Context, side: string | undefined, probs: string): st
   // One more number, 1, behind the fed ones is what every row reads that is no token.
   const numbers = graph.concat([graph.reshape(real, [-1]), graph.floats([1])], 0);
   const count = graph.node('Mul', [batch, queries]);
-  const index = graph.node('Where', [queriesAreTokens(graph, side, probs), graph.node('Min', [graph.range(count), all]), all]);
+  const index = graph.node('Where', [queriesAreTokens(graph, side, probs), graph.least(graph.range(count), all), all]);
   return graph.reshape(graph.node('Gather', [numbers, index], { axis: 0 }), dims);
 }
 
@@ -167,8 +167,8 @@ function keptRows(context: Context, side: string | undefined, like: string | und
   const { graph } = context;
   if (like === undefined) return graph.ints([0]);
   const queries = graph.slice(graph.shape(like), 0, 2, 3);
-  const count = graph.node('Min', [queries, graph.ints([rowsKept])]);
-  const most = graph.node('Max', [graph.node('Sub', [count, graph.ints([1])]), graph.ints([1])]);
+  const count = graph.least(queries, graph.ints([rowsKept]));
+  const most = graph.largest(graph.node('Sub', [count, graph.ints([1])]), graph.ints([1]));
   const even = graph.node('Div', [graph.node('Mul', [graph.range(count), graph.node('Sub', [queries, graph.ints([1])])]), most]);
   if (side === undefined) return even;
   context.sides.add(side);

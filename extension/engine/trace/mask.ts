@@ -45,6 +45,8 @@ export async function measureMask(input: MaskInput, between: () => Promise<void>
     const seen = await fit(cells.visible, dims, input, input.real, breathe);
     if (seen) shape = shapeOf({ ...base, rule: seen.rule, ...keysOf(seen.keys, dims, batch, keys), ...(cells.biased ? { bias } : {}) }, input);
   } else if (!recognised) shape = { ...input.claimed, additive: cells.biased };
+  // What the operator does by itself holds, however a mask of cells hides the rest.
+  if (!recognised && input.rule.causal) shape = { ...shape, causal: true };
   return { visibility, shape };
 }
 

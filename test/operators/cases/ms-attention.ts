@@ -27,6 +27,7 @@ function attention({ title, causal = false, past = 0, mask, bias, fill = -10_000
       bias: (sample, h, i, j) => (added?.(sample, h, i, j) ?? 0) + (mask && !hides && !mask.keeps(sample, i, j) ? fill : 0),
     },
     site: { name: 'blocks.0.attn', kind: 'self', operator: 'com.microsoft.Attention', node: 'attention', mask: { causal, window: null, padding: mask?.padding ?? false, additive: scores !== undefined || (mask !== undefined && !hides) } },
+    ...(mask?.traced ? { traced: { mask: { causal, window: null, padding: mask.traced.padding, additive: false } } } : {}),
   };
 }
 
@@ -47,5 +48,4 @@ export const fixtures: readonly Fixture[] = [
   attention({ title: 'past', past: 3 }),
   attention({ title: 'past, causal', past: 3, causal: true }),
   ...[later.lengths, later.ends, later.cells, later.perQuery].map(mask => attention({ title: `past, causal, ${mask.name}`, past: 3, causal: true, mask })),
-  attention({ title: 'past, bias', past: 3, bias: [1, H] }),
 ];

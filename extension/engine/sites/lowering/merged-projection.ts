@@ -2,6 +2,7 @@
 import { AddedGraph } from '../../onnx/graph-builder.ts';
 import type { RefusedSite } from '../../../contract/site.ts';
 import type { GraphView, Node } from '../../onnx/model.ts';
+import type { Refusal } from '../operator-row.ts';
 import { planOf } from '../draft.ts';
 import { fusedSource } from '../fused-source.ts';
 import { maskShape } from '../masks.ts';
@@ -9,7 +10,7 @@ import type { Tracked } from '../operands.ts';
 import type { MaskTerm, Operand, SitePlan } from '../site-plan.ts';
 import { attributeFloat, attributeInt } from '../walk.ts';
 import { keyMask, maskRank } from './key-mask.ts';
-import { cudaOnly, scaleOf, unfused } from './refusals.ts';
+import { cudaOnly, noRank, scaleOf, unfused } from './refusals.ts';
 
 /** Inputs of the operator by what they are; empty where they are absent. */
 export interface MergedInputs {
@@ -26,17 +27,33 @@ export interface MergedInputs {
   readonly attentionBias?: string;
 }
 
+const sentences = {
+  heads: `How its projections are cut into heads is not in the graph; ${unfused}`,
+  present: 'It has a past and does not hand its present on, which onnxruntime refuses to run; export the model with its present as an output.',
+} as const;
+export const pastAndBias = `It has a past and a bias on its scores, which onnxruntime refuses to run together; ${unfused}`;
+const rotary = 'a rotary embedding inside', shared = 'a past and a present that share a buffer', square = 'a mask of four axes';
+
+/** The forms of `operator` that are refused. */
+export function mergedRefusals(operator: string): Refusal[] {
+  return [
+    { form: 'weights of unknown size', sentence: sentences.heads }, { form: 'a past without a present', sentence: sentences.present }, { form: 'a mask of unknown rank', sentence: noRank },
+    ...[rotary, shared, square].map(form => ({ form, sentence: cudaOnly(operator, form) })),
+  ];
+}
+
 /** The site, with `project` writing [batch, query, q + k + v] out. */
 export function mergedAttention(node: Node, view: GraphView, inputs: MergedInputs, project: (graph: AddedGraph) => string): SitePlan | RefusedSite {
   const operator = `${node.domain}.${node.op}`, refuse = (reason: string): RefusedSite => ({ node: node.name, operator, reason });
   const { input, mask, past, attentionBias } = inputs, heads = attributeInt(node, 'num_heads', 0), widths = widthsOf(node, view, inputs), present = node.outputs[1];
-  if (!(heads > 0) || !widths || widths.some(width => width <= 0 || width % heads !== 0)) return refuse(`How its projections are cut into heads is not in the graph; ${unfused}`);
-  if (attributeInt(node, 'do_rotary', 0)) return refuse(cudaOnly(operator, 'a rotary embedding inside'));
-  if (attributeInt(node, 'past_present_share_buffer', 0)) return refuse(cudaOnly(operator, 'a past and a present that share a buffer'));
-  if (past && !present) return refuse(`It has a past and does not hand its present on, which onnxruntime refuses to run; export the model with its present as an output.`);
+  if (!(heads > 0) || !widths || widths.some(width => width <= 0 || width % heads !== 0)) return refuse(sentences.heads);
+  if (attributeInt(node, 'do_rotary', 0)) return refuse(cudaOnly(operator, rotary));
+  if (attributeInt(node, 'past_present_share_buffer', 0)) return refuse(cudaOnly(operator, shared));
+  if (past && !present) return refuse(sentences.present);
+  if (past && attentionBias) return refuse(pastAndBias);
   const rank = mask ? maskRank(view, mask) : undefined;
-  if (mask && rank === undefined) return refuse(`The number of axes of its mask is not in the graph; ${unfused}`);
-  if (rank === 4) return refuse(cudaOnly(operator, 'a mask of four axes'));
+  if (mask && rank === undefined) return refuse(noRank);
+  if (rank === 4) return refuse(cudaOnly(operator, square));
   const graph = new AddedGraph(view.model.opsets.get('') ?? view.model.opsets.get('ai.onnx') ?? 1), projected = project(graph), [qWidth, kWidth, vWidth] = widths;
   const part = (from: number, width: number): Operand => ({ value: projected, layout: 'b s (h d)', heads, slice: [from, from + width] });
   const ofPresent = (at: number): Operand => ({ value: graph.node('Gather', [present, graph.ints(at)], { axis: 0 }), layout: 'b h s d', heads });

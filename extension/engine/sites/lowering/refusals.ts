@@ -4,6 +4,8 @@ import { attributeFloat } from '../walk.ts';
 
 export const unfused = 'export the model without fusing attention to trace it.';
 
+export const noRank = `The number of axes of its mask is not in the graph; ${unfused}`;
+
 /** A form that has no kernel on the CPU. */
 export function cudaOnly(operator: string, form: string): string { return `onnxruntime runs ${operator} with ${form} on CUDA only, and traces are made on the CPU; ${unfused}`; }
 

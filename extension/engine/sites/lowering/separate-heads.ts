@@ -9,7 +9,7 @@ import { axesOf, trackOperand, type Axes, type Tracked } from '../operands.ts';
 import type { MaskTerm, Operand, SitePlan } from '../site-plan.ts';
 import { attributeFloat, attributeInt } from '../walk.ts';
 import { keyMask, maskRank } from './key-mask.ts';
-import { scaleOf, unfused } from './refusals.ts';
+import { noRank, scaleOf, unfused } from './refusals.ts';
 
 /** Inputs of the operator by what they are; empty where they are absent. */
 export interface SeparateInputs {
@@ -29,17 +29,16 @@ export interface SeparateInputs {
   readonly causal: boolean;
 }
 
-/** Why a mask cannot be written out. */
-export function refuseRankless(view: GraphView, mask: string | undefined): string | undefined {
-  return mask && maskRank(view, mask) === undefined ? `The number of axes of its mask is not in the graph; ${unfused}` : undefined;
-}
+export const noHeads = `How its queries are cut into heads is not in the graph; ${unfused}`;
 
 const merged: Axes = [['b'], ['s'], ['h', 'd']];
 
 export function separateAttention(node: Node, view: GraphView, inputs: SeparateInputs): SitePlan | RefusedSite {
   const { query, key, value, bias, mask, attentionBias, pastKey, length, indirection, causal } = inputs, heads = attributeInt(node, 'num_heads', 0), [, presentKey, presentValue] = node.outputs;
   const cached = view.dims(key)?.length === 4, width = view.dims(query)?.[2], dim = width !== undefined ? width / heads : view.dims(cached ? key : pastKey ?? '')?.[3];
-  if (!(heads > 0) || dim === undefined || !Number.isInteger(dim)) return { node: node.name, operator: `${node.domain}.${node.op}`, reason: `How its queries are cut into heads is not in the graph; ${unfused}` };
+  const refuse = (reason: string): RefusedSite => ({ node: node.name, operator: `${node.domain}.${node.op}`, reason }), rank = mask ? maskRank(view, mask) as 1 | 2 | 3 | undefined : undefined;
+  if (!(heads > 0) || dim === undefined || !Number.isInteger(dim)) return refuse(noHeads);
+  if (mask && rank === undefined) return refuse(noRank);
   const graph = new AddedGraph(view.model.opsets.get('') ?? view.model.opsets.get('ai.onnx') ?? 1), valueWidth = view.dims(value), valueDim = cached ? valueWidth?.[3] : valueWidth?.[2] === undefined ? undefined : valueWidth[2] / heads;
   const split = (name: string): Operand => ({ value: name, layout: 'b s (h d)', heads }), whole = (name: string): Operand => ({ value: name, layout: 'b h s d', heads });
   const plain = (operand: Operand, size: number | undefined): Tracked => ({ operand, factors: [], heads, dim: size, nodes: [], repeated: false });
@@ -56,7 +55,7 @@ export function separateAttention(node: Node, view: GraphView, inputs: SeparateI
   else if (cached) [k, v] = repeated(view, key, value, axesOf.four, heads) ?? [plain(whole(key), dim), plain(whole(value), valueDim)];
   else if (bias) [k, v] = [plain(split(biased(key, heads * dim, 2 * heads * dim)), dim), plain(split(biased(value, 2 * heads * dim, undefined)), valueDim)];
   else [k, v] = repeated(view, key, value, merged, heads, dim) ?? [plain(split(key), dim), plain(split(value), valueDim)];
-  const rank = mask ? maskRank(view, mask) as 1 | 2 | 3 : undefined, fill = attributeFloat(node, 'mask_filter_value', -10_000);
+  const fill = attributeFloat(node, 'mask_filter_value', -10_000);
   const masked = mask && rank ? keyMask(graph, { value: mask, fill, batch: graph.dim(query, 0), keys }, rank) : undefined;
   const added: MaskTerm[] = attentionBias ? [{ value: attentionBias, as: 'add' }] : [], rule = { causal, offset: causal ? 'past' : 'zero', window: null } as const;
   const shape = maskShape(view, [...(mask ? [{ value: mask, as: 'keep' } as const] : []), ...added], rule);
