@@ -43,7 +43,7 @@ export function separateAttention(node: Node, view: GraphView, inputs: SeparateI
   const split = (name: string): Operand => ({ value: name, layout: 'b s (h d)', heads }), whole = (name: string): Operand => ({ value: name, layout: 'b h s d', heads });
   const plain = (operand: Operand, size: number | undefined): Tracked => ({ operand, factors: [], heads, dim: size, nodes: [], repeated: false });
   const biased = (name: string, from: number, to: number | undefined): string => (bias ? graph.node('Add', [name, graph.slice(bias, 0, from, to ?? 2 ** 31 - 1)]) : name);
-  const queries = graph.dim(query, 1), past = pastKey ? (length ? graph.reshape(graph.cast(length, dataType.int64), [1]) : graph.dim(pastKey, 2)) : undefined;
+  const past = pastKey ? (length ? graph.reshape(graph.cast(length, dataType.int64), [1]) : graph.dim(pastKey, 2)) : undefined;
   const keys = cached ? graph.dim(key, 2) : past ? graph.node('Add', [graph.dim(key, 1), past]) : graph.dim(key, 1);
   const ofPresent = (name: string): Operand => {
     const real = length ? graph.slice(name, 2, 0, keys) : name;
