@@ -29,6 +29,7 @@ function quantized({ title, signed = false, zeros, columns = false, causal = fal
       sees: (sample, _, i, j) => (!causal || j <= i + past) && (!hides || !mask || mask.keeps(sample, i, j)), bias: (sample, _, i, j) => (mask && !hides && !mask.keeps(sample, i, j) ? fill : 0),
     },
     site: { name: 'blocks.0.attn', kind: 'self', operator: 'com.microsoft.QAttention', mask: { causal, window: null, padding: mask?.padding ?? false, additive: mask !== undefined && !hides } },
+    ...(mask?.traced ? { traced: { mask: { causal, window: null, padding: mask.traced.padding, additive: false } } } : {}),
   };
 }
 
