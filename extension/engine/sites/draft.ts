@@ -1,5 +1,5 @@
 /** The parts of a site that every pattern fills the same way; names are given when all sites are known. */
-import type { CaptureWay, MaskShape, Site, SiteSource } from '../../contract/site.ts';
+import type { CaptureWay, MaskShape, Site, SiteForm, SiteSource } from '../../contract/site.ts';
 import type { GraphView, Node } from '../onnx/model.ts';
 import { formOf } from './form.ts';
 import { kindOf, projections } from './kind.ts';
@@ -19,6 +19,8 @@ export interface Draft extends Omit<SitePlan, 'site'> {
   readonly hides?: Partial<MaskShape>;
   /** Where the operator's own name and neighbours say nothing of it. */
   readonly source?: SiteSource;
+  /** Where the operator makes q and k of one input. */
+  readonly form?: SiteForm;
   /** These go before what tracking found. */
   readonly heads?: number;
   readonly headDim?: number;
@@ -29,12 +31,12 @@ export interface Draft extends Omit<SitePlan, 'site'> {
 
 /** A plan whose site still lacks its name. */
 export function planOf(draft: Draft, view: GraphView): SitePlan {
-  const { node, capture, tracked, origins, hides, source: told, heads, headDim, valueDim, why, ...plan } = draft;
+  const { node, capture, tracked, origins, hides, source: told, form, heads, headDim, valueDim, why, ...plan } = draft;
   const q = origins?.q ?? plan.q?.value, k = origins?.k ?? plan.k?.value, v = origins?.v ?? plan.v?.value;
   const scale = capture === 'softmax-only' ? undefined : plan.scale.reduce<number | undefined>((product, factor) => (product === undefined || !('constant' in factor) ? undefined : product * factor.constant ** factor.power), 1);
   const of = { q: origins?.q ?? tracked?.q.operand.value ?? '', k: origins?.k ?? tracked?.k.operand.value ?? '' }, kind = tracked ? kindOf(view, of.q, of.k) : 'self';
   const site: Site = {
-    name: '', stack: 'main', layer: 0, kind, form: tracked && kind === 'self' ? formOf(view, of.q, of.k) : 'dense',
+    name: '', stack: 'main', layer: 0, kind, form: form ?? (tracked && kind === 'self' ? formOf(view, of.q, of.k) : 'dense'),
     heads: heads ?? tracked?.q.heads ?? null, kvHeads: tracked?.k.heads ?? tracked?.v.heads ?? null,
     headDim: headDim ?? tracked?.q.dim ?? tracked?.k.dim ?? null, valueDim: valueDim ?? tracked?.v.dim ?? null,
     mask: { ...maskShape(view, plan.masks, plan.rule), ...hides }, scale: scale === undefined ? null : Number(scale.toPrecision(7)), softcap: plan.softcap || null, sinkLogit: plan.sink !== undefined,

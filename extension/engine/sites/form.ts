@@ -15,9 +15,12 @@ export function formOf(view: GraphView, q: string, k: string): SiteForm {
   return strides(upstream(view, k)) > strides(before) ? 'reduced' : 'dense';
 }
 
+/** Of self attention that projects `input` itself. */
+export function formOfInput(view: GraphView, input: string): SiteForm { return upstream(view, input, new Set()).some(partitions) ? 'window' : 'dense'; }
+
 /** What a value was made by, through layout, projections and norms, up to the sum or product of two activations that ended the block before. */
-function upstream(view: GraphView, value: string): Node[] {
-  const live = dataDependent(view), found: Node[] = [], seen = new Set<string>(), projected = projections(view, value);
+function upstream(view: GraphView, value: string, projected: ReadonlySet<Node> = projections(view, value)): Node[] {
+  const live = dataDependent(view), found: Node[] = [], seen = new Set<string>();
   // Heads, rotary embeddings and norms of heads may fork and join; what lies before the projections is one chain.
   const queue = projected.size ? [...projected].map(node => node.inputs[0]) : [value];
   for (let i = 0; i < queue.length && seen.size < farthest; i++) {

@@ -4,6 +4,7 @@ import type { RefusedSite } from '../../../contract/site.ts';
 import type { GraphView, Node } from '../../onnx/model.ts';
 import type { Refusal } from '../operator-row.ts';
 import { planOf } from '../draft.ts';
+import { formOfInput } from '../form.ts';
 import { fusedSource } from '../fused-source.ts';
 import { maskShape } from '../masks.ts';
 import type { Tracked } from '../operands.ts';
@@ -65,7 +66,7 @@ export function mergedAttention(node: Node, view: GraphView, inputs: MergedInput
   const tracked = (operand: Operand, width: number): Tracked => ({ operand, factors: [], heads, dim: width / heads, nodes: [], repeated: false });
   const shape = maskShape(view, [...(masked && mask ? [{ value: mask, as: 'keep' } as const] : []), ...biased], rule);
   return planOf({
-    node, capture: 'recomputed', tracked: { q: tracked(q, qWidth), k: tracked(k, kWidth), v: tracked(v, vWidth) }, origins: { q: input, k: input, v: input }, source: fusedSource(view, node, [inputs.weights, inputs.bias]),
+    node, capture: 'recomputed', tracked: { q: tracked(q, qWidth), k: tracked(k, kWidth), v: tracked(v, vWidth) }, origins: { q: input, k: input, v: input }, source: fusedSource(view, node, [inputs.weights, inputs.bias]), form: formOfInput(view, input),
     q, k, v, out: { value: node.outputs[0], layout: 'b s (h d)', heads }, scale: [{ constant: scaleOf(node, qWidth / heads), power: 1 }], softcap: 0,
     masks: [...(masked ? [masked] : []), ...biased], hides: { ...shape, additive: shape.additive || masked?.as === 'add' }, rule, added: graph.added(), nodes: [node],
   }, view);
