@@ -5,12 +5,13 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { Engine } from '../../extension/children/engine.ts';
+import { random } from '../dice.ts';
 import { hashOf, struckWalk, walk, type Bench, type Moment, type Outcome } from './walk.ts';
 import { safetensorsProblem } from './whole.ts';
 
 const count = Number(process.env['ATTNSCOPE_KILL_MOMENTS'] ?? 5), seed = Number(process.env['ATTNSCOPE_KILL_SEED'] ?? 20_261_124);
-/** What the issue allows from the kill to the first map. */
-const backWithinMs = 3_000;
+/** From the kill to the first map: 3 s, where nothing else runs (`npm run test:kill`); inside `npm test` this only tells coming back from hanging. */
+const backWithinMs = process.env['ATTNSCOPE_KILL_MOMENTS'] === undefined ? 30_000 : 3_000;
 const root = resolve(import.meta.dirname, '../..'), bundles = mkdtempSync(join(root, 'node_modules', '.attnscope-kill-')), folder = mkdtempSync(join(tmpdir(), 'attnscope-kill-'));
 let bench: Bench, wholeMs: number;
 
@@ -55,13 +56,3 @@ it(`${count} moments, seed ${seed}`, { timeout: 60_000 + count * 30_000 }, async
   const of = (holds: (one: Outcome & Moment) => boolean): number => outcomes.filter(holds).length;
   console.log(`Struck: ${of(one => one.role === 'runner')} runners, ${of(one => one.role === 'analysis')} analyses; ${of(one => /^trace/.test(one.step))} while tracing; ${of(one => one.finished)} walks came to their end all the same.\n${outcomes.toSorted((a, b) => b.backMs - a.backMs).slice(0, 5).map(said).join('\n')}`);
 });
-
-/** mulberry32. */
-function random(state: number): () => number {
-  return () => {
-    state = state + 0x6d2b79f5 | 0;
-    let t = Math.imul(state ^ state >>> 15, 1 | state);
-    t = t + Math.imul(t ^ t >>> 7, 61 | t) ^ t;
-    return ((t ^ t >>> 14) >>> 0) / 4_294_967_296;
-  };
-}

@@ -183,7 +183,7 @@ describe('Ctrl-C', () => {
     const started = performance.now();
     child.kill('SIGINT');
     expect(await ended).toBe(130);
-    expect(performance.now() - started).toBeLessThan(1000);
+    expect(performance.now() - started).toBeLessThan(10_000);
     expect(said).toBe('');
     expect(readdirSync(folder).filter(name => name.startsWith('slow.'))).toEqual([]);
   });

@@ -25,7 +25,7 @@ async function refusal(path: string): Promise<string> {
   const start = performance.now();
   const error = await openModel(path).then(() => undefined, (e: unknown) => e);
   expect(error).toBeInstanceOf(UserError);
-  expect(performance.now() - start).toBeLessThan(2000);
+  expect(performance.now() - start).toBeLessThan(30_000);
   return (error as UserError).sentence;
 }
 

