@@ -5,7 +5,7 @@ import { Engine } from '../../extension/children/engine.ts';
 import { PeerGone, UserError } from '../../extension/contract/errors.ts';
 import { random } from '../dice.ts';
 import { pick } from './mutate.ts';
-import type { Target } from './target.ts';
+import type { Seed, Target } from './target.ts';
 
 export interface Verdict { readonly target: string; readonly nth: number; readonly how: string; readonly ended: 'used' | 'refused' | 'runner crashed' | 'runner ended after 5 s'; readonly said: string; readonly problem?: string }
 
@@ -14,9 +14,9 @@ const hangMs = 5_000, memoryBytes = 1e9;
 
 export interface Bed { readonly scripts: { readonly runner: string; readonly analysis: string }; readonly folder: string; /** Mutants with a problem are kept here. */ readonly kept: string }
 
-/** Mutants `from` … `to` of `target`; the same numbers with the same seed are the same mutants. */
-export async function fuzz(target: Target, [from, to]: readonly [number, number], seed: number, bed: Bed): Promise<Verdict[]> {
-  const folder = join(bed.folder, target.name), verdicts: Verdict[] = [], seeds = target.seeds.map(file => readFileSync(file));
+/** Mutants `first` … `end` of `target`; the same numbers with the same seed are the same mutants. */
+export async function fuzz(target: Target, [first, end]: readonly [number, number], seed: number, bed: Bed): Promise<Verdict[]> {
+  const folder = join(bed.folder, target.name), verdicts: Verdict[] = [];
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   target.prepare(folder);
@@ -24,11 +24,11 @@ export async function fuzz(target: Target, [from, to]: readonly [number, number]
   let gone: string[] = [];
   const engine = new Engine({ scripts: bed.scripts, onGone: role => gone.push(role) });
   try {
-    for (let nth = from; nth < to; nth++) {
-      const dice = random(seed * 1_000_003 + nth), { how, bytes } = target.mutate(pick(dice, seeds), dice);
+    for (let nth = first; nth < end; nth++) {
+      const dice = random(seed * 1_000_003 + nth), from = pick(dice, target.seeds), { how, bytes } = target.mutate(from.bytes, dice);
       writeFileSync(join(folder, target.file), bytes);
       gone = [];
-      const verdict: Verdict = { target: target.name, nth, how, ...await used(target, engine, folder, () => gone) };
+      const verdict: Verdict = { target: target.name, nth, how, ...await used(target, engine, folder, from, () => gone) };
       const left = readdirSync(folder).filter(name => !there.has(name) && name !== target.file && name !== 'out.attntrace');
       const judged = verdict.problem === undefined && left.length ? { ...verdict, problem: `it left ${left.join(', ')}` } : verdict;
       for (const name of [...left, 'out.attntrace']) rmSync(join(folder, name), { recursive: true, force: true });
@@ -39,12 +39,12 @@ export async function fuzz(target: Target, [from, to]: readonly [number, number]
   return verdicts;
 }
 
-async function used(target: Target, engine: Engine, folder: string, gone: () => readonly string[]): Promise<Pick<Verdict, 'ended' | 'said' | 'problem'>> {
+async function used(target: Target, engine: Engine, folder: string, seed: Seed, gone: () => readonly string[]): Promise<Pick<Verdict, 'ended' | 'said' | 'problem'>> {
   let natively = false, late = false;
   for (const { pid } of await engine.hellos()) forgetPeak(pid);
   const timer = setTimeout(() => { late = true; void engine.restart('runner'); if (!natively) void engine.restart('analysis'); }, hangMs);
   try {
-    await target.use(engine, folder, yes => { natively = yes; });
+    await target.use(engine, folder, seed, yes => { natively = yes; });
     return { ended: 'used', said: '', ...hunger(await engine.hellos()) };
   } catch (error) {
     const said = (error as Error).message;
@@ -56,7 +56,7 @@ async function used(target: Target, engine: Engine, folder: string, gone: () => 
   } finally { clearTimeout(timer); }
 }
 
-function isSentence(text: string): boolean { return /^\S[\s\S]{8,1500}[.!?]$/.test(text) && !/\n\s+at |\[object |undefined|NaN/.test(text); }
+function isSentence(text: string): boolean { return /^\S[\s\S]{8,1500}[.!?]$/.test(text) && !/\n\s+at |\[object |\bundefined\b|\bNaN\b/.test(text.replaceAll(/\/[\w./-]+|"[^"]*"/g, '')); }
 
 /** Linux keeps the largest memory that a process had since it was told to forget. */
 function forgetPeak(pid: number): void { try { writeFileSync(`/proc/${pid}/clear_refs`, '5'); } catch { /* not Linux, or gone */ } }

@@ -9,6 +9,7 @@ import { pause } from '../compute/turns.ts';
 import type { CaptureIndex, StoredTensor } from '../trace/capture.ts';
 import { PartWriter, captureFiles, discardCapture, readIndex, writeFailure } from '../trace/part-writer.ts';
 import { encodeHeader, openForReading } from '../trace/safetensors.ts';
+import { checkFit } from '../trace/shapes-fit.ts';
 import { TensorStore } from '../trace/tensor-store.ts';
 import { verdicts } from '../verdicts/registry.ts';
 import { siteHealth } from './health.ts';
@@ -55,6 +56,7 @@ async function fill(index: CaptureIndex, files: Files, { progress, signal }: Hoo
     progress?.({ phase: 'statistics', done: n, total: index.sites.length });
     await between();
     const { name } = capture.site, { view, rule } = await masks.view(capture, store);
+    checkFit(view, capture, side);
     sites.push(view.site);
     rules[name] = rule;
     const statistics = await siteStatistics({ view, capture, index, side, writer, tensors, seqToSeq, between });

@@ -82,12 +82,12 @@ function placeData(path: string, external: readonly Tensor[], own: boolean): { d
     if (!sizes.has(location)) {
       const target = resolve(linked, location);
       if (!location || isAbsolute(location) || /^[a-z]:|^\\/i.test(location) || !within(linked, target)) {
-        throw new UserError(`The tensor ${tensor.name} of ${file} lies outside the model's folder: ${location || '(no location)'}.`, 'Export the model again, with its data beside it.');
+        throw new UserError(`The tensor ${tensor.name || '(without a name)'} of ${file} lies outside the model's folder: ${location || '(no location)'}.`, 'Export the model again, with its data beside it.');
       }
       const stats = statOf(target), real = realOf(target);
       if (!stats?.isFile() || real === undefined) throw new UserError(`${file} needs the file ${location} for its tensor ${tensor.name}, and it is missing.`, 'Copy it beside the model.');
       if (!folders.some(folder => within(folder, real))) {
-        throw new UserError(`The tensor ${tensor.name} of ${file} lies outside the model's folder: ${location} is a link to ${real}.`, 'Copy the data beside the model.');
+        throw new UserError(`The tensor ${tensor.name || '(without a name)'} of ${file} lies outside the model's folder: ${location} is a link to ${real}.`, 'Copy the data beside the model.');
       }
       dataFiles.set(location, real);
       sizes.set(location, stats.size);

@@ -160,7 +160,7 @@ function readTensorProto(context: Context, message: Field, weight: boolean): Ten
   for (const dim of dims) if (!(dim >= 0)) throw damaged(from.file, `the tensor ${name} has the size ${dims.join('×')}`);
   if (outside) {
     const [offset, length] = [entries.get('offset') ?? '0', entries.get('length') ?? '-1'].map(Number);
-    if (!Number.isSafeInteger(offset) || offset < 0 || !Number.isSafeInteger(length)) throw damaged(from.file, `the place of the tensor ${name} is not a number of bytes`);
+    if (!Number.isSafeInteger(offset) || offset < 0 || !Number.isSafeInteger(length)) throw damaged(from.file, `the place of ${name ? `the tensor ${name}` : 'a tensor without a name'} is not a number of bytes`);
     const tensor: Tensor = { name, type, dims, place: { kind: 'external', location: entries.get('location') ?? '', offset, length } };
     context.external.push(tensor);
     return tensor;

@@ -2,6 +2,7 @@
 import { Tokenizer } from '@huggingface/tokenizers';
 import * as v from 'valibot';
 import { UserError } from '../../contract/errors.ts';
+import { issueText } from '../trace/issue-text.ts';
 import { aligned, spanOf, textOf, type Aligned, type Span } from './aligned-text.ts';
 import { findBeside, readJsonObject } from '../folder/beside.ts';
 import { splitAdded, type AddedToken } from './added-tokens.ts';
@@ -47,7 +48,7 @@ export function loadTokenizer(modelFile: string): TextTokenizer | undefined {
 /** For tests: a tokenizer from its JSON. `file` names it in sentences. */
 export function tokenizerOf(json: Record<string, unknown>, file: string): TextTokenizer {
   const parsed = v.safeParse(schema, json);
-  if (!parsed.success) throw new UserError(`${file} is no tokenizer: ${v.getDotPath(parsed.issues[0]) ?? 'it'} is wrong (${parsed.issues[0].message}).`, 'Download it again, or give token ids with --ids.');
+  if (!parsed.success) throw new UserError(`${file} is no tokenizer: ${issueText(parsed.issues)}.`, 'Download it again, or give token ids with --ids.');
   const config: Json = { normalizer: null, pre_tokenizer: null, post_processor: null, decoder: null, ...json, added_tokens: parsed.output.added_tokens ?? [] };
   let library: Tokenizer;
   try { library = new Tokenizer(config, {}); } catch (error) { throw new UserError(`${file} cannot be used: ${(error as Error).message}.`, 'Download it again, or give token ids with --ids.'); }

@@ -2,6 +2,7 @@
 import * as v from 'valibot';
 import { UserError } from '../../contract/errors.ts';
 import { formatVersion, type Manifest } from '../../contract/trace.ts';
+import { issueText } from './issue-text.ts';
 
 const text = v.pipe(v.string(), v.maxLength(1_000_000));
 const name = v.pipe(v.string(), v.maxLength(4_096));
@@ -60,7 +61,7 @@ export function parseManifest(json: string, file: string): Manifest {
   if (typeof version !== 'number') throw damaged('it has no format version');
   if (Math.floor(version) !== formatVersion) throw new UserError(`${file} has trace format version ${version}; this AttnScope reads version ${formatVersion}.`, 'Update AttnScope, or trace the model again.');
   const result = v.safeParse(schema, raw, { abortEarly: true });
-  if (!result.success) throw damaged(`${v.getDotPath(result.issues[0]) ?? 'it'}: ${result.issues[0].message.slice(0, 200)}`);
+  if (!result.success) throw damaged(issueText(result.issues));
   const names = new Set(result.output.sites.map(each => each.name));
   if (names.size !== result.output.sites.length) throw damaged('two sites have one name');
   return result.output;

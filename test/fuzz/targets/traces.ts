@@ -1,4 +1,5 @@
 /** Trace files, and tensors given as inputs: opened, summed up, and looked at. */
+import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { breakBytes, type Dice } from '../mutate.ts';
 import { breakJson } from '../mutate-json.ts';
@@ -19,7 +20,7 @@ function breakSafetensors(bytes: Buffer, dice: Dice): { readonly how: string; re
 /** `seed`: a whole trace, made before. */
 export function traces(seed: string): Target {
   return {
-    name: 'traces', share: 5, seeds: [seed], mutate: breakSafetensors, file: 'broken.attntrace', prepare: () => undefined,
+    name: 'traces', share: 5, seeds: [{ bytes: readFileSync(seed) }], mutate: breakSafetensors, file: 'broken.attntrace', prepare: () => undefined,
     use: async (engine, folder) => {
       const analysis = await engine.analysis(), file = join(folder, 'broken.attntrace');
       await analysis.summaries({ files: [file] });
@@ -40,6 +41,6 @@ export function traces(seed: string): Target {
 const given = zooCases().find(({ file }) => /gpt2[\\/]eager-ts/.test(file))!.file;
 
 export const inputs: Target = {
-  name: 'inputs', share: 1, seeds: [resolve(given, '../reference.safetensors')], mutate: breakSafetensors, file: 'inputs.safetensors', prepare: () => undefined,
+  name: 'inputs', share: 1, seeds: [{ bytes: readFileSync(resolve(given, '../reference.safetensors')) }], mutate: breakSafetensors, file: 'inputs.safetensors', prepare: () => undefined,
   use: async (engine, folder) => { await engine.weigh({ model: given, prompt: { kind: 'tensors', file: join(folder, 'inputs.safetensors') }, out: join(folder, 'out.attntrace') }); },
 };

@@ -86,7 +86,7 @@ describe('what is no trace', () => {
     ['a manifest that is no JSON', () => file(JSON.stringify({ __metadata__: { attnscope: '{' } }), 0), 'The manifest of FILE is damaged: it is not JSON.'],
     ['a manifest without a version', () => file(JSON.stringify({ __metadata__: { attnscope: '{}' } }), 0), 'The manifest of FILE is damaged: it has no format version.'],
     ['a manifest of the future', () => file(JSON.stringify({ __metadata__: { attnscope: '{"formatVersion":2}' } }), 0), 'FILE has trace format version 2; this AttnScope reads version 1.'],
-    ['a manifest with little in it', () => file(JSON.stringify({ __metadata__: { attnscope: '{"formatVersion":1,"model":7}' } }), 0), /^The manifest of FILE is damaged: model: /],
+    ['a manifest with little in it', () => file(JSON.stringify({ __metadata__: { attnscope: '{"formatVersion":1,"model":7}' } }), 0), /^The manifest of FILE is damaged: model should be an object and is 7\./],
   ])('%s is refused with a sentence', (_, make, expected) => {
     const got = sentence(make());
     if (typeof expected === 'string') expect(got).toBe(expected); else expect(got).toMatch(expected);
