@@ -1,11 +1,12 @@
 /** Every call there is between the host (or the CLI), the two children and the panels, on one page. */
 import type { TraceDiff } from './diff.ts';
 import type { RunFacts } from './estimate.ts';
+import type { SiteGrid } from './image-grid.ts';
 import type { KeptLayers, Manifest, MetricCard, NextToken } from './trace.ts';
 import type { SitesReport } from './site.ts';
 
 /** Raised whenever a request or result below changes; the first message of every child is its version. */
-export const apiVersion = 2;
+export const apiVersion = 3;
 
 export interface Hello {
   readonly apiVersion: number;
@@ -22,11 +23,13 @@ export interface Progress {
 }
 
 export type Prompt =
-  /** `pair`: the second segment, joined to the first by the tokenizer's template. */
-  | { readonly kind: 'text'; readonly text: string; readonly pair?: string }
-  | { readonly kind: 'ids'; readonly ids: readonly number[] }
+  /** `pair`: the second segment, joined to the first by the tokenizer's template. `image`: absolute path of a PNG or JPEG. */
+  | { readonly kind: 'text'; readonly text: string; readonly pair?: string; readonly image?: string }
+  | { readonly kind: 'ids'; readonly ids: readonly number[]; readonly image?: string }
+  /** For models that take nothing else. */
+  | { readonly kind: 'image'; readonly image: string }
   /** A safetensors file whose tensors are named as the graph's inputs, optionally with the prefix `in.`. */
-  | { readonly kind: 'tensors'; readonly file: string };
+  | { readonly kind: 'tensors'; readonly file: string; readonly image?: string };
 
 export interface TraceRequest {
   /** Absolute path of an .onnx file or of a model folder. */
@@ -85,6 +88,8 @@ export interface OpenTrace {
   readonly metrics: readonly MetricCard[];
   /** Per site: how many queries and keys its maps have. */
   readonly extents: Readonly<Record<string, { readonly queries: number; readonly keys: number }>>;
+  /** Per site of a vision tower: how its positions lie on the image, where they do. */
+  readonly grids: Readonly<Record<string, SiteGrid>>;
 }
 /** Probabilities of one head in trace `b` less those in trace `a`: of the pooled cells the one that changes most, with its sign. */
 export interface DifferenceTileRequest extends Pick<TileRequest, 'site' | 'batch' | 'head' | 'rows' | 'cols' | 'height' | 'width'> { readonly a: string; readonly b: string }
@@ -94,6 +99,34 @@ export interface Thumbnails { readonly site: string; readonly batch: number; rea
 export interface HeadRows {
   /** Per real query: lse, entropy (nats), max, max key; per key: received mass. */
   readonly entropy: Float32Array; readonly max: Float32Array; readonly maxKey: Int32Array; readonly received: Float32Array;
+}
+
+/** Where on the image a token or a patch looks: the mean over heads and sites of one tower. */
+export interface LookRequest {
+  readonly trace: string;
+  readonly batch: number;
+  /** Of one tower; the cells of all that have the grid of the first are averaged. */
+  readonly sites: readonly string[];
+  /** All, when undefined. */
+  readonly head?: number;
+  /** `row`: a position of the prompt, for a language model; `cell`: of the patch grid, below 0 an extra token (−1 is the first), for a vision tower. */
+  readonly of: { readonly row: number } | { readonly cell: number };
+  /** Cells that nearly every row looks at are set to 0 (per site), and the rest is divided by its sum. */
+  readonly withoutSinks: boolean;
+}
+export interface Look {
+  /** The sites that were averaged. */
+  readonly sites: readonly string[];
+  readonly rows: number;
+  readonly columns: number;
+  /** [rows, columns]; NaN where the query cannot look (other windows). Sums to `masses.image`, without sinks to 1. */
+  readonly cells: Float32Array;
+  /** [rows, columns]: in which share of the sites the cell is a sink. */
+  readonly sinks: Float32Array;
+  /** Of the row, as mean over heads and sites; together 1. `extra`: CLS and registers of a vision tower; the others are tokens of the prompt before and behind the image, and generated ones. */
+  readonly masses: { readonly image: number; readonly extra: number; readonly before: number; readonly behind: number; readonly generated: number };
+  /** [site, head] of every site that was asked for: what falls on the image. Rows are as long as the largest number of heads; NaN beyond. */
+  readonly shares: Float32Array;
 }
 
 /** What a list of traces says about one of them: read from its header, no tensor is. */
@@ -127,6 +160,9 @@ export interface AnalysisApi {
   tile(request: TileRequest): Tile;
   thumbnails(request: { readonly trace: string; readonly site: string }): Thumbnails;
   rows(request: HeadRef): HeadRows;
+  look(request: LookRequest): Look;
+  /** A stored PNG of the input, by its name in the manifest. */
+  picture(request: { readonly trace: string; readonly picture: string }): Uint8Array;
   /** Compares two open traces, A and B. Reports `Progress`. */
   diff(request: { readonly a: string; readonly b: string; /** Not only a sample of long ones. */ readonly allRows?: boolean; /** 0 … 1, as `TraceDiff.tolerance`. */ readonly tolerance?: number }): TraceDiff;
   /** NaN where neither trace's query sees the key; a key that one of them hides counts as 0 there. */
@@ -143,7 +179,7 @@ export interface AnalysisApi {
 export interface PatternExport { readonly trace: string; readonly site: string; readonly head?: number; readonly rows?: readonly [number, number]; readonly cols?: readonly [number, number] }
 
 /** What a trace panel may ask of the analysis process (forwarded by name), and of the host. */
-export type PanelAnalysis = Pick<AnalysisApi, 'tile' | 'thumbnails' | 'rows'>;
+export type PanelAnalysis = Pick<AnalysisApi, 'tile' | 'thumbnails' | 'rows' | 'look' | 'picture'>;
 export interface PanelHost {
   /** First call of a panel: what it shows. */
   state(request: Record<string, never>): TracePanelState;

@@ -6,6 +6,31 @@ export const formatVersion = 1;
 export type Dtype = 'F64' | 'F32' | 'F16' | 'I64' | 'I32' | 'U8' | 'BOOL';
 export interface TensorEntry { readonly dtype: Dtype; readonly shape: readonly number[]; readonly data_offsets: readonly [number, number] }
 
+/** An image that a model was fed, one a sample. Lengths in pixels. */
+export interface TraceImage {
+  /** Absolute path; undefined where pixel values were given as tensors, and `width` and `height` are theirs. */
+  readonly path?: string;
+  readonly sha256?: string;
+  /** Upright, as EXIF says. */
+  readonly width: number;
+  readonly height: number;
+  /** Name of a stored U8 tensor: a PNG of it, at most 640 pixels a side, so that the trace stands alone. */
+  readonly picture: string;
+  /** The input of the graph. */
+  readonly input: string;
+  /** How it became pixel values, a phrase. */
+  readonly prepared: string;
+  readonly fed: readonly [height: number, width: number];
+  /** A fed pixel (x, y) lies at ((x + offset[0]) · scale[0], (y + offset[1]) · scale[1]) of the image. */
+  readonly offset: readonly [x: number, y: number];
+  readonly scale: readonly [x: number, y: number];
+  /** The patch grid of the vision tower, and the fed pixels that it covers (less than all where patches do not fit). Rows and columns are 0 where it is unknown. */
+  readonly patches: { readonly rows: number; readonly columns: number };
+  readonly covered: readonly [height: number, width: number];
+  /** The tokens of a language model that stand for it: half-open runs of positions, in the order of the grid; `problem`: why they are not as many as the grid has. */
+  readonly tokens?: { readonly id: number; readonly runs: readonly (readonly [number, number])[]; readonly rows: number; readonly columns: number; readonly problem?: string };
+}
+
 /** What a person gave the model. `ids`, `tokens`, `spans` per sample of the batch. */
 export interface TraceInput {
   /** Undefined when ids or tensors were given. */
@@ -23,6 +48,8 @@ export interface TraceInput {
   readonly segments?: readonly (readonly number[])[];
   /** Ids, as the files beside the model have them, of the token that starts every text and of the one that stands for what the vocabulary lacks. */
   readonly special?: { readonly start?: number; readonly unknown?: number };
+  /** One a sample, where the model takes images. */
+  readonly images?: readonly TraceImage[];
 }
 
 /**

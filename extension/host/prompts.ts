@@ -32,29 +32,40 @@ export function typedAs(prompt: Prompt): string {
     case 'text': return prompt.pair === undefined ? prompt.text : `${prompt.text}${pairSeparator}${prompt.pair}`;
     case 'ids': return prompt.ids.join(', ');
     case 'tensors': return prompt.file;
+    case 'image': return prompt.image;
   }
 }
 
 /** One line, for titles and pick lists. */
 export function promptTitle(prompt: Prompt, length = 60): string {
+  const image = prompt.kind !== 'tensors' && prompt.kind !== 'image' && prompt.image !== undefined ? ` on ${prompt.image.split(/[\\/]/).pop()}` : '';
+  return `${titleOf(prompt, length)}${image}`;
+}
+
+function titleOf(prompt: Prompt, length: number): string {
   switch (prompt.kind) {
     case 'text': return `“${shorten(typedAs(prompt).replace(/\s+/g, ' ').trim(), length)}”`;
     case 'ids': return `ids ${shorten(prompt.ids.slice(0, length).join(', '), length)}`;
     case 'tensors': return `tensors of ${prompt.file.split(/[\\/]/).pop()}`;
+    case 'image': return prompt.image.split(/[\\/]/).pop()!;
   }
 }
 
 /** The prompt that gives this input again; undefined for batches of ids, whose source the trace does not name. */
 export function promptOf(input: TraceInput): Prompt | undefined {
-  if (input.text !== undefined) return { kind: 'text', text: input.text, ...(input.pair !== undefined ? { pair: input.pair } : {}) };
-  return input.ids.length === 1 && input.ids[0].length > 0 ? { kind: 'ids', ids: input.ids[0] } : undefined;
+  const path = input.images?.[0]?.path, image = path === undefined ? {} : { image: path };
+  if (input.text !== undefined) return { kind: 'text', text: input.text, ...(input.pair !== undefined ? { pair: input.pair } : {}), ...image };
+  if (input.images && path === undefined) return undefined;
+  if (path !== undefined && !input.ids[0]?.length) return { kind: 'image', image: path };
+  return input.ids.length === 1 && input.ids[0].length > 0 ? { kind: 'ids', ids: input.ids[0], ...image } : undefined;
 }
 
 /** For prompts from memory and from other extensions. */
 export function isPrompt(value: unknown): value is Prompt {
   if (typeof value !== 'object' || value === null || !('kind' in value)) return false;
-  const { kind, text, pair, file, ids } = value as Readonly<Record<string, unknown>>;
-  return (kind === 'text' && typeof text === 'string' && (pair === undefined || typeof pair === 'string')) || (kind === 'tensors' && typeof file === 'string') || (kind === 'ids' && Array.isArray(ids) && ids.every(id => typeof id === 'number'));
+  const { kind, text, pair, file, ids, image } = value as Readonly<Record<string, unknown>>;
+  if (image !== undefined && typeof image !== 'string') return false;
+  return (kind === 'image' && typeof image === 'string') || (kind === 'text' && typeof text === 'string' && (pair === undefined || typeof pair === 'string')) || (kind === 'tensors' && typeof file === 'string') || (kind === 'ids' && Array.isArray(ids) && ids.every(id => typeof id === 'number'));
 }
 
 export function shorten(text: string, length: number): string {

@@ -15,13 +15,16 @@ export const large = { timeMs: 30_000, freeShare: 2 / 3 } as const;
 /** Below all of these a run is not large on any machine of today, and weighing it would only cost time: weights times tokens are its products. */
 const surelySmall = { bytesTimesTokens: 3e11, tokens: 2_048 } as const;
 
+/** Positions that an image may take, more than most do. */
+const imageTokens = 1_024;
+
 /** No trace of a run that is surely small is larger. */
 const smallestLimit = 1e9;
 
 /** Whether a run needs weighing at all. Text seldom has more tokens than half its bytes. `fileLimit`: the setting, in bytes. */
 export function mightBeLarge(modelBytes: number, prompt: Prompt, fileLimit: number): boolean {
   if (prompt.kind === 'tensors' || fileLimit < smallestLimit) return true;
-  const tokens = prompt.kind === 'text' ? new TextEncoder().encode(prompt.text).length / 2 : prompt.ids.length;
+  const tokens = (prompt.kind === 'text' ? new TextEncoder().encode(prompt.text).length / 2 : prompt.kind === 'ids' ? prompt.ids.length : 0) + (prompt.image === undefined ? 0 : imageTokens);
   return tokens > surelySmall.tokens || modelBytes * tokens > surelySmall.bytesTimesTokens;
 }
 

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import * as vscode from 'vscode';
-import type { AnalysisApi, OpenTrace, PanelApi, PanelEvents, TracePanelState } from '../contract/api.ts';
+import type { AnalysisApi, OpenTrace, PanelAnalysis, PanelApi, PanelEvents, TracePanelState } from '../contract/api.ts';
 import { PeerGone } from '../contract/errors.ts';
 import { connect, serve, type Client } from '../contract/rpc.ts';
 import { askFile } from './ask-file.ts';
@@ -92,12 +92,12 @@ export function createTraceEditor(around: Around): TraceEditor {
       const { port, close } = webviewPort(webview);
       const mine: Panel = { view: panel, events: connect<PanelEvents>(port), file, open: () => document.lease.open(), lost: undefined };
       panels.add(mine);
-      const forward = <K extends 'tile' | 'thumbnails' | 'rows'>(name: K) => async (request: Parameters<AnalysisApi[K]>[0], { signal }: { signal: AbortSignal }) => {
+      const forward = <K extends keyof PanelAnalysis>(name: K) => async (request: Parameters<AnalysisApi[K]>[0], { signal }: { signal: AbortSignal }) => {
         if (mine.lost !== undefined) throw new PeerGone(mine.lost);
         return ((await analysis())[name] as (asked: unknown, options: unknown) => Promise<ReturnType<AnalysisApi[K]>>)(request, { signal });
       };
       serve<PanelApi>(port, {
-        tile: forward('tile'), thumbnails: forward('thumbnails'), rows: forward('rows'),
+        tile: forward('tile'), thumbnails: forward('thumbnails'), rows: forward('rows'), look: forward('look'), picture: forward('picture'),
         state: () => state(document, mine),
         revealSource: async ({ site }) => { await links.reveal(await document.lease.open(), site); },
         retrace: async () => { await again(file); },

@@ -4,6 +4,7 @@ import { createServer, type Server } from 'node:http';
 import { join } from 'node:path';
 import type { PanelApi, TracePanelState } from '../../extension/contract/api.ts';
 import { toWire } from '../../extension/contract/errors.ts';
+import { look } from '../../extension/engine/analysis/look.ts';
 import { OpenTraces } from '../../extension/engine/analysis/open-traces.ts';
 import { checkHead, computeTile, headRows, thumbnailsOf } from '../../extension/engine/analysis/tile.ts';
 import { panelPage } from '../../extension/host/panel-page.ts';
@@ -33,6 +34,8 @@ export async function openGallery(traceFile: string): Promise<Gallery> {
       return computeTile({ ...request, view, prepared: { ...traces.prepared(request), of: request.of }, between: async () => undefined });
     },
     thumbnails: ({ trace, site }) => thumbnailsOf(traces.view(trace, site)),
+    look: request => look(traces, request, async () => undefined),
+    picture: ({ trace, picture }) => traces.picture(trace, picture),
     rows: ({ trace, site, batch, head }) => headRows(traces.view(trace, site), batch, head),
     revealSource: () => undefined, retrace: () => undefined, restartEngine: () => undefined, saveImage: () => undefined, exportMap: () => undefined, copyLink: () => undefined,
   };
@@ -52,7 +55,7 @@ export async function servePanel(answers: object, calls: string[], panel?: strin
         const { method, request: asked } = JSON.parse(body) as { method: string; request: unknown };
         calls.push(method);
         void (async () => { try { return { ok: await known[method](asked) }; } catch (error) { return { error: toWire(error) }; } })()
-          .then(answer => send('application/json', JSON.stringify(answer, (_, value: unknown) => (value instanceof Float32Array || value instanceof Int32Array ? { type: value.constructor.name, base64: Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64') } : value))));
+          .then(answer => send('application/json', JSON.stringify(answer, (_, value: unknown) => (value instanceof Float32Array || value instanceof Int32Array || value instanceof Uint8Array ? { type: value.constructor.name, base64: Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64') } : value))));
       });
     } else if (path === '/webview.js') send('text/javascript', script);
     else if (path === '/webview.css') send('text/css', style);
@@ -88,7 +91,7 @@ window.violations = [];
 window.replies = [];
 window.callPanel = (method, request) => window.postMessage({ to: 'panel', message: { call: 1, method, request } }, '*');
 document.addEventListener('securitypolicyviolation', event => window.violations.push(event.violatedDirective + ' ' + event.blockedURI));
-const revive = value => value && value.base64 ? new ({ Float32Array, Int32Array })[value.type](Uint8Array.from(atob(value.base64), c => c.charCodeAt(0)).buffer) : value;
+const revive = value => value && value.base64 ? new ({ Float32Array, Int32Array, Uint8Array })[value.type](Uint8Array.from(atob(value.base64), c => c.charCodeAt(0)).buffer) : value;
 window.acquireVsCodeApi = () => ({
   getState: () => kept, setState: state => { kept = state; sessionStorage.setItem('kept', JSON.stringify(state)); },
   postMessage: ({ message }) => {

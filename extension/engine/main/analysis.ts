@@ -10,6 +10,7 @@ import { differenceTile } from '../analysis/diff-tile.ts';
 import { diffTraces } from '../analysis/diff.ts';
 import { exportMap } from '../analysis/export-map.ts';
 import { exportPattern } from '../analysis/export-pattern.ts';
+import { look } from '../analysis/look.ts';
 import { OpenTraces } from '../analysis/open-traces.ts';
 import { summarise } from '../analysis/summaries.ts';
 import { checkHead, computeTile, headRows, thumbnailsOf } from '../analysis/tile.ts';
@@ -32,6 +33,8 @@ const server: Server<AnalysisApi> = {
   }),
   thumbnails: ({ trace, site }) => first(async () => thumbnailsOf(traces.view(trace, site))),
   rows: ({ trace, site, batch, head }) => first(async () => headRows(traces.view(trace, site), batch, head)),
+  look: (request, { signal }) => first(() => look(traces, request, () => heard(signal))),
+  picture: ({ trace, picture }) => traces.picture(trace, picture),
   diff: ({ a, b, allRows, tolerance }, { signal, progress }) => diffTraces(traces.trace(a), traces.trace(b), { allRows, tolerance, signal, progress }),
   differenceTile: (request, { signal }) => first(async () => {
     const sides = [request.a, request.b].map(trace => ({ view: traces.view(trace, request.site), prepared: traces.prepared({ ...request, trace }) }));

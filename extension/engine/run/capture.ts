@@ -52,7 +52,7 @@ async function captureInto(request: TraceRequest, { progress, alter, sparing }: 
   const clock = stopwatch();
   progress({ phase: 'open' });
   if (request.keep?.resid) throw new UserError('The residual stream cannot be kept by this version.', 'Leave resid out of --keep.');
-  const { model, view, plans, kept, prompt, config, tokenizer, inputs, tokens, logits, facts } = await prepareRun(request, alter);
+  const { model, view, plans, kept, prompt, config, tokenizer, inputs, images, tokens, logits, facts } = await prepareRun(request, alter);
   const stored = chooseStored(request.dtype ?? 'auto', facts);
   checkRoom(facts, { stored, ...(request.keep?.pattern ? { pattern: true } : {}), ...(request.keep?.z ? { z: true } : {}) }, request.out);
   const files = captureFiles(request.out);
@@ -80,7 +80,8 @@ async function captureInto(request: TraceRequest, { progress, alter, sparing }: 
     sites.push(writeSite({ plan, taps: taps.sites[i], fetched, part, side, stored }));
     progress({ phase: 'write', done: i + 1, total: plans.length });
   });
-  const input = traceInput(request, prompt, inputs, { tokenizer, config, tokens });
+  for (const { image, png } of images) if (!Object.hasOwn(part.tensors, image.picture)) part.append(image.picture, 'U8', [png.length], png);
+  const input = { ...traceInput(request, prompt, inputs, { tokenizer, config, tokens }), ...(images.length ? { images: images.map(one => one.image) } : {}) };
   const sha256 = await hash;
   if (fileStamp(model) !== stamp) throw changed(model);
   const last = taps.lastLogits && fetched.take(taps.lastLogits), broken = last && brokenLogit(last);

@@ -10,7 +10,9 @@ import type { GraphView, Model } from '../onnx/model.ts';
 import { openModel } from '../onnx/open.ts';
 import { recognise } from '../sites/recognise.ts';
 import type { SitePlan } from '../sites/site-plan.ts';
-import { fillInputs, openInputs, type Inputs } from './inputs.ts';
+import { imageInput, imageTensor, imagesOfTensor, type RunImage } from './image-input.ts';
+import { expectedTokens, imageRuns, imageTokenId, withImageTokens } from './image-tokens.ts';
+import { fillInputs, idInput, openInputs, type Inputs } from './inputs.ts';
 import { readConfig, type ModelConfig } from './model-config.ts';
 import { logitsOutput } from './next-tokens.ts';
 import { factsOf, requestedTokens, type Tokens } from './room.ts';
@@ -27,6 +29,8 @@ export interface Prepared {
   readonly config: ModelConfig;
   readonly tokenizer: TextTokenizer | undefined;
   readonly inputs: Inputs;
+  /** One a sample, where the model takes images. */
+  readonly images: readonly RunImage[];
   readonly tokens: Tokens;
   /** The output that holds the logits. */
   readonly logits?: string;
@@ -38,11 +42,12 @@ export async function prepareRun(request: TraceRequest, alter: (plans: readonly 
   const model = await openModel(request.model), view = viewGraph(model), found = recognise(model);
   if (!found.plans.length) throw new UserError(found.looked, 'Choose a model with attention; "attnscope sites" lists what is recognised.');
   const all = alter(found.plans), layers = request.keep?.layers, plans = layers ? ofLayers(all, layers) : all;
-  const config = readConfig(model.path), tokenizer = loadTokenizer(model.path), prompt = await readPrompt(request, model, tokenizer), inputs = fillInputs(model, prompt, config), tokens = requestedTokens(inputs);
+  const config = readConfig(model.path), tokenizer = loadTokenizer(model.path), { prompt, images: shown, how } = withImage(request.prompt, await readPrompt(request, model, tokenizer), { view, config, tokenizer });
+  const filling = fillInputs(model, prompt, config), inputs = { ...filling, filled: { ...filling.filled, ...how } }, tokens = requestedTokens(inputs), images = withTokens(shown, view, inputs);
   // Whether there are logits is for the whole model to say.
   const logits = inputs.sides.length ? logitsOutput(model, view, all) : undefined, vocabulary = logits === undefined ? undefined : view.dims(logits)?.[2];
   const facts = factsOf({ model, plans, tokens, ...(vocabulary === undefined ? {} : { vocabulary }), textLength: request.prompt.kind === 'text' ? request.prompt.text.length + (request.prompt.pair?.length ?? 0) : 0, out: request.out });
-  return { model, view, plans, prompt, config, tokenizer, inputs, tokens, facts, ...(logits === undefined ? {} : { logits }), ...(layers && plans.length < all.length ? { kept: { layers: [...new Set(plans.map(plan => plan.site.layer))].sort((a, b) => a - b), ofSites: all.length } } : {}) };
+  return { model, view, plans, prompt, config, tokenizer, inputs, images, tokens, facts, ...(logits === undefined ? {} : { logits }), ...(layers && plans.length < all.length ? { kept: { layers: [...new Set(plans.map(plan => plan.site.layer))].sort((a, b) => a - b), ofSites: all.length } } : {}) };
 }
 
 /** Errors: `UserError` that names a layer that no site has. */
@@ -57,6 +62,7 @@ export interface Prompt { readonly ids?: readonly number[]; readonly types?: rea
 
 async function readPrompt(request: TraceRequest, model: Model, tokenizer: TextTokenizer | undefined): Promise<Prompt> {
   switch (request.prompt.kind) {
+    case 'image': return {};
     case 'ids': return { ids: request.prompt.ids };
     case 'tensors': return { tensors: readGivenTensors(request.prompt.file, openInputs(model).map(input => input.name)) };
     case 'text': {
@@ -66,4 +72,26 @@ async function readPrompt(request: TraceRequest, model: Model, tokenizer: TextTo
       return { ids, tokens, spans, types, ...(pair !== undefined ? { segments } : {}) };
     }
   }
+}
+
+interface Around { readonly view: GraphView; readonly config: ModelConfig; readonly tokenizer: TextTokenizer | undefined }
+
+/** The prompt with the image's pixel values among its tensors, and with as many image tokens as the image takes. `how`: by input, what was done, a phrase. */
+function withImage(asked: TraceRequest['prompt'], prompt: Prompt, { view, config, tokenizer }: Around): { readonly prompt: Prompt; readonly images: readonly RunImage[]; readonly how: Readonly<Record<string, string>> } {
+  const { model } = view, input = imageInput(model), given = input && prompt.tensors?.get(input.name), file = asked.image;
+  if (file === undefined) {
+    if (input && !given && asked.kind !== 'tensors') throw new UserError(`The model looks at an image (its input "${input.name}"), and none was given.`, 'Give a PNG or JPEG with --image FILE.');
+    return { prompt, images: input && given ? imagesOfTensor(view, input, given) : [], how: {} };
+  }
+  if (!input) throw new UserError(`The model takes no image: its inputs are ${openInputs(model).slice(0, 8).map(one => one.name).join(', ')}.`, 'Leave the image out, or choose a vision model.');
+  const { tensor, images } = imageTensor(view, input, file), ids = idInput(model), id = prompt.ids && imageTokenId(view, ids?.name), { patches } = images[0].image;
+  const written = prompt.ids && id !== undefined && ids && patches.rows > 0 ? withImageTokens({ ...prompt, ids: prompt.ids }, id, expectedTokens(model.path, patches), tokenizer?.token(id) ?? `#${id}`, tokenizer?.special.start ?? config.start) : { prompt, how: undefined };
+  return { prompt: { ...prompt, ...written.prompt, tensors: new Map([...prompt.tensors ?? [], [input.name, tensor]]) }, images, how: { [input.name]: images[0].image.prepared, ...(written.how && ids ? { [ids.name]: written.how } : {}) } };
+}
+
+/** Each image with its tokens, where a language model reads them. */
+function withTokens(images: readonly RunImage[], view: GraphView, { sides }: Inputs): readonly RunImage[] {
+  const side = sides[0], id = images.length && side ? imageTokenId(view, side.input) : undefined;
+  if (id === undefined) return images;
+  return images.map((one, b) => { const tokens = imageRuns(side.ids[b] ?? [], id, one.image); return tokens ? { ...one, image: { ...one.image, tokens } } : one; });
 }

@@ -35,12 +35,18 @@ const health = v.object({
   })),
   logits: v.optional(notFinite),
 });
+const positive = v.pipe(number, v.minValue(1e-9), v.maxValue(1e9)), places = v.tuple([number, number]), cells = v.pipe(index, v.maxValue(65_536));
+const image = v.object({
+  path: v.optional(name), sha256: v.optional(name), width: v.pipe(index, v.minValue(1), v.maxValue(65_536)), height: v.pipe(index, v.minValue(1), v.maxValue(65_536)), picture: name, input: name, prepared: text,
+  fed: v.tuple([cells, cells]), offset: places, scale: v.tuple([positive, positive]), patches: v.object({ rows: cells, columns: cells }), covered: v.tuple([cells, cells]),
+  tokens: v.optional(v.object({ id: whole, runs: list(v.tuple([index, index]), 100_000), rows: cells, columns: cells, problem: v.optional(text) })),
+});
 const schema = v.object({
   formatVersion: whole,
   model: v.object({ file: name, path: text, graphHash: name, bytes: index, modified: name, opsets: record(whole), producer: text, nodes: index, dtype: v.optional(name), sha256: v.optional(name), dataFiles: v.optional(list(v.object({ file: name, bytes: index, modified: name }), 10_000)) }),
   created: name,
   input: v.object({ text: v.optional(v.string()), ids: list(list(whole)), tokens: list(list(v.string())), spans: list(list(v.nullable(pair))), real: list(list(v.picklist([0, 1]))),
-    pair: v.optional(v.string()), segments: v.optional(list(list(v.picklist([0, 1])))), special: v.optional(v.object({ start: v.optional(index), unknown: v.optional(index) })) }),
+    pair: v.optional(v.string()), segments: v.optional(list(list(v.picklist([0, 1])))), special: v.optional(v.object({ start: v.optional(index), unknown: v.optional(index) })), images: v.optional(list(image, 64)) }),
   sites: list(site, 100_000),
   kept: v.optional(v.object({ layers: list(index, 10_000), ofSites: index })),
   masks: record(v.object({ causal: v.boolean(), offset: whole, window: v.nullable(pair), keys: v.nullable(name), bias: v.nullable(name), sink: v.nullable(name) })),

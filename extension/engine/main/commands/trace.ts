@@ -16,7 +16,7 @@ const keeps = ['q', 'k', 'v', 'z', 'pattern', 'resid'];
 const mostPrompt = 16 * 2 ** 20;
 
 export const trace: Command = {
-  usage: 'trace MODEL [--file NAME.onnx] --out FILE.attntrace (--prompt TEXT [--pair TEXT] | --prompt-file F | --ids 1,2,3 | --inputs F.safetensors) [--keep q,k,v,z,pattern] [--layers 0-3,10] [--dtype auto|fp16|fp32] [--device auto|cpu] [--json]',
+  usage: 'trace MODEL [--file NAME.onnx] --out FILE.attntrace (--prompt TEXT [--pair TEXT] | --prompt-file F | --ids 1,2,3 | --inputs F.safetensors) [--image F.png] [--keep q,k,v,z,pattern] [--layers 0-3,10] [--dtype auto|fp16|fp32] [--device auto|cpu] [--json]',
   options: {
     file: { type: 'string' }, out: { type: 'string' }, prompt: { type: 'string' }, pair: { type: 'string' }, 'prompt-file': { type: 'string' }, ids: { type: 'string' }, inputs: { type: 'string' }, image: { type: 'string' },
     generate: { type: 'string' }, keep: { type: 'string' }, layers: { type: 'string' }, dtype: { type: 'string' }, device: { type: 'string' }, json: { type: 'boolean' },
@@ -54,27 +54,27 @@ function requestOf(args: Arguments): TraceRequest {
   if (asked !== undefined && !layers) throw new UsageError(`--layers takes numbers and ranges, as 0-3,10; found "${asked.slice(0, 40)}".`);
   const dtype = args.choice('dtype', ['auto', 'fp16', 'fp32']), device = args.choice('device', ['auto', 'cpu', 'webgpu']);
   if (device === 'webgpu') throw new UserError('This version runs models on the CPU only.', 'Leave --device out.');
-  if (args.text('image') !== undefined) throw new UserError('This version takes no images.', 'Give the pixel values with --inputs.');
   if (args.text('generate') !== undefined) throw new UserError('This version traces one run and does not generate.', 'Leave --generate out.');
   return { model, prompt, out: resolve(out), keep: { pattern: kept.includes('pattern'), z: kept.includes('z'), resid: kept.includes('resid'), ...(layers ? { layers } : {}) }, ...(dtype ? { dtype } : {}) };
 }
 
 function promptOf(args: Arguments): Prompt {
-  const given = ['prompt', 'prompt-file', 'ids', 'inputs'].filter(name => args.text(name) !== undefined);
-  if (given.length !== 1) throw new UsageError(given.length ? `Only one of ${given.map(name => `--${name}`).join(', ')} can be given.` : 'One of --prompt, --prompt-file, --ids and --inputs is needed.');
+  const given = ['prompt', 'prompt-file', 'ids', 'inputs'].filter(name => args.text(name) !== undefined), file = args.text('image'), image = file === undefined ? {} : { image: resolve(file) };
+  if (!given.length && image.image !== undefined) return { kind: 'image', image: image.image };
+  if (given.length !== 1) throw new UsageError(given.length ? `Only one of ${given.map(name => `--${name}`).join(', ')} can be given.` : 'One of --prompt, --prompt-file, --ids, --inputs and --image is needed.');
   const value = args.text(given[0])!, pair = args.text('pair');
   if (pair !== undefined && !given[0].startsWith('prompt')) throw new UsageError('--pair is the second text of --prompt or --prompt-file.');
   const second = pair === undefined ? {} : { pair };
   switch (given[0]) {
-    case 'prompt': return { kind: 'text', text: value, ...second };
-    case 'prompt-file': return { kind: 'text', text: readPromptFile(resolve(value)), ...second };
-    case 'inputs': return { kind: 'tensors', file: resolve(value) };
+    case 'prompt': return { kind: 'text', text: value, ...second, ...image };
+    case 'prompt-file': return { kind: 'text', text: readPromptFile(resolve(value)), ...second, ...image };
+    case 'inputs': return { kind: 'tensors', file: resolve(value), ...image };
     default: {
       const parts = value.split(',').map(part => part.trim()).filter(Boolean);
       if (!parts.length) throw new UserError('The prompt has no tokens.', 'Give at least one token id.');
       const wrong = parts.find(part => !/^\d{1,15}$/.test(part));
       if (wrong !== undefined) throw new UsageError(`--ids takes whole numbers separated by commas; found "${wrong.slice(0, 40)}".`);
-      return { kind: 'ids', ids: parts.map(Number) };
+      return { kind: 'ids', ids: parts.map(Number), ...image };
     }
   }
 }
@@ -99,7 +99,7 @@ function summary(file: string, manifest: Manifest, choice: readonly (readonly st
   const filled = Object.entries(manifest.filledInputs).map(([name, how]) => ['filled', `${name}: ${how}`]);
   const next = manifest.next.map((tokens, b) => [`next${manifest.next.length > 1 ? ` [${b}]` : ''}`, tokens.map(({ token, probability }) => `${JSON.stringify(token)} ${(probability * 100).toFixed(1)} %`).join('  ')]);
   return table([
-    ['trace', file], ...choice, ['input', `${manifest.input.ids.length} × ${manifest.input.ids[0]?.length ?? 0} tokens`],
+    ['trace', file], ...choice, ['input', `${manifest.input.ids.length} × ${manifest.input.ids[0]?.length ?? 0} tokens`], ...(manifest.input.images ?? []).slice(0, 1).map(({ prepared, patches }) => ['image', `${prepared}, ${patches.rows} × ${patches.columns} patches`]),
     ['sites', manifest.kept ? `${manifest.sites.length} of ${manifest.kept.ofSites} (layers ${layersText(manifest.kept.layers)})` : `${manifest.sites.length}`], ['parity', failed ? `${failed} of ${parities.length} sites FAILED (worst ${worst.toExponential(1)})` : `worst ${worst.toExponential(1)}`],
     ...filled, ...next, ...manifest.verdicts.map(verdict => [verdict.level, verdict.text]),
   ]);
