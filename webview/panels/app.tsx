@@ -2,14 +2,15 @@
 import { Button } from '../controls/toolkit.tsx';
 import { Tabs } from '../controls/tabs.tsx';
 import { Attention } from './attention.tsx';
+import { Grounding } from './grounding.tsx';
 import { Overview } from './overview.tsx';
 import type { TabId } from './arrangement.ts';
 import type { Store } from './store.ts';
 
-const tabs: readonly { readonly id: TabId; readonly title: string }[] = [{ id: 'overview', title: 'Overview' }, { id: 'attention', title: 'Attention' }];
+const tabs: readonly { readonly id: TabId; readonly title: string }[] = [{ id: 'overview', title: 'Overview' }, { id: 'attention', title: 'Attention' }], grounding = { id: 'grounding', title: 'Grounding' } as const;
 
 export function App({ store }: { readonly store: Store }) {
-  const state = store.state.value, failure = store.failure.value, { tab } = store.arrangement.value;
+  const state = store.state.value, failure = store.failure.value, there = state?.open.manifest.input.images?.length ? [...tabs, grounding] : tabs, tab = there.find(one => one.id === store.arrangement.value.tab)?.id ?? 'overview';
   const attempt = (work: Promise<unknown>): void => { work.then(() => store.pull(), error => store.fail(error)); };
   return (
     <div class="app">
@@ -28,9 +29,9 @@ export function App({ store }: { readonly store: Store }) {
       {!state && !failure && <p class="waiting" role="status">Opening the trace …</p>}
       {state && (
         <>
-          <Tabs tabs={tabs} chosen={tab} onChoose={id => store.arrange({ tab: id })} />
+          <Tabs tabs={there} chosen={tab} onChoose={id => store.arrange({ tab: id })} />
           <div role="tabpanel" id={`panel-${tab}`} aria-labelledby={`tab-${tab}`} class="panel">
-            {tab === 'overview' ? <Overview store={store} state={state} /> : <Attention store={store} state={state} />}
+            {tab === 'overview' ? <Overview store={store} state={state} /> : tab === 'grounding' ? <Grounding store={store} state={state} /> : <Attention store={store} state={state} />}
           </div>
         </>
       )}
