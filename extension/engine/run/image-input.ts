@@ -28,7 +28,7 @@ export function imageTensor(view: GraphView, input: ValueInfo, file: string): { 
   if ((typeof height === 'number' && height !== made.height) || (typeof width === 'number' && width !== made.width)) {
     throw new UserError(`${processor.name} makes an image of ${made.width} × ${made.height} pixels of ${basename(file)}; the input "${input.name}" takes ${String(width)} × ${String(height)}.`, 'Correct size and crop_size in preprocessor_config.json, or give pixel values with --inputs.');
   }
-  const samples = typeof batch === 'number' && batch > 0 ? batch : 1, values = new Float32Array(samples * made.values.length);
+  const samples = typeof batch === 'number' && batch > 0 ? batch : splitSamples(view, input.name) ?? 1, values = new Float32Array(samples * made.values.length);
   for (let n = 0; n < samples; n++) values.set(made.values, n * made.values.length);
   const image: Omit<TraceImage, 'picture'> = {
     path: file, sha256, width: picture.width, height: picture.height, input: input.name, fed: [made.height, made.width], offset: made.offset, scale: made.scale, ...patchGrid(view, input, made.height, made.width),
@@ -46,6 +46,21 @@ export function imagesOfTensor(view: GraphView, input: ValueInfo, { shape, value
     image: { width, height, picture: pictureName(n), input: input.name, prepared: `pixel values as given, ${width} × ${height}`, fed: [height, width] as const, offset: [0, 0] as const, scale: [1, 1] as const, ...patchGrid(view, input, height, width) },
     png: thumbnailPng(pictureOf(values, n * 3 * height * width, width, height)),
   }));
+}
+
+/**
+ * How many samples the graph was traced with, where that shows: exporters unroll a loop over images into a Split of the batch axis into ones,
+ * although the axis is declared dynamic.
+ */
+function splitSamples({ graph, constant }: GraphView, input: string): number | undefined {
+  const reached = new Set([input]);
+  for (const node of graph.nodes) {
+    if (!node.inputs.some(name => reached.has(name))) continue;
+    const sizes = node.op === 'Split' && (node.attributes.get('axis')?.i ?? 0) === 0 && reached.has(node.inputs[0]) ? node.attributes.get('split')?.ints ?? (node.inputs[1] ? constant(node.inputs[1])?.data : undefined) : undefined;
+    if (sizes && sizes.length > 1 && sizes.length <= mostImages && sizes.every(size => size === 1)) return sizes.length;
+    for (const output of node.outputs) reached.add(output);
+  }
+  return undefined;
 }
 
 const mostImages = 64;

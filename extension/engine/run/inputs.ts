@@ -13,6 +13,8 @@ export interface Given {
   readonly types?: readonly number[];
   /** Tensors by input name. */
   readonly tensors?: ReadonlyMap<string, GivenTensor>;
+  /** How often `ids` are fed, one sample each; 1 when undefined. */
+  readonly samples?: number;
 }
 
 /** One side of token inputs; encoder-decoder models have two. `ids` and `real` per sample. */
@@ -52,7 +54,7 @@ export function fillInputs(model: Model, given: Given, config: ModelConfig): Inp
     const into = text ?? decoder;
     if (!into) throw new UserError(`The model takes no token ids: its inputs are ${list(inputs)}.`, 'Give its inputs with --inputs FILE.safetensors.');
     if (!given.ids.length) throw new UserError('The prompt has no tokens.', 'Give at least one token.');
-    feeds[into.name] = idsFeed(into, given.ids);
+    feeds[into.name] = idsFeed(into, given.ids, given.samples ?? 1);
   }
   if (decoder && !feeds[decoder.name] && text && feeds[text.name]) {
     feeds[decoder.name] = feedOf(feedType(decoder.name, decoder.type), new Array<number>(feeds[text.name].dims[0]).fill(0), [feeds[text.name].dims[0], 1]);
@@ -77,8 +79,8 @@ export function fillInputs(model: Model, given: Given, config: ModelConfig): Inp
   return { feeds, filled, sides: [...side('text', text, 'attention_mask'), ...side('decoder', decoder, 'decoder_attention_mask')] };
 }
 
-function idsFeed(input: ValueInfo, ids: readonly number[]): Feed {
-  const [batch, length] = input.dims ?? [], rows = typeof batch === 'number' && batch > 0 ? batch : 1;
+function idsFeed(input: ValueInfo, ids: readonly number[], samples: number): Feed {
+  const [batch, length] = input.dims ?? [], rows = typeof batch === 'number' && batch > 0 ? batch : samples;
   if (typeof length === 'number' && length !== ids.length) {
     throw new UserError(`The model was exported for prompts of exactly ${length} tokens; this one has ${ids.length}.`, 'Use a prompt of that length, or export the model with dynamic axes.');
   }

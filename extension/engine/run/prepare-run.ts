@@ -58,7 +58,7 @@ function ofLayers(plans: readonly SitePlan[], layers: readonly number[]): SitePl
   return plans.filter(plan => layers.includes(plan.site.layer));
 }
 
-export interface Prompt { readonly ids?: readonly number[]; readonly types?: readonly number[]; readonly segments?: readonly number[]; readonly tensors?: ReturnType<typeof readGivenTensors>; readonly tokens?: readonly string[]; readonly spans?: TraceInput['spans'][number] }
+export interface Prompt { readonly ids?: readonly number[]; readonly types?: readonly number[]; readonly segments?: readonly number[]; readonly tensors?: ReturnType<typeof readGivenTensors>; readonly samples?: number; readonly tokens?: readonly string[]; readonly spans?: TraceInput['spans'][number] }
 
 async function readPrompt(request: TraceRequest, model: Model, tokenizer: TextTokenizer | undefined): Promise<Prompt> {
   switch (request.prompt.kind) {
@@ -86,7 +86,7 @@ function withImage(asked: TraceRequest['prompt'], prompt: Prompt, { view, config
   if (!input) throw new UserError(`The model takes no image: its inputs are ${openInputs(model).slice(0, 8).map(one => one.name).join(', ')}.`, 'Leave the image out, or choose a vision model.');
   const { tensor, images } = imageTensor(view, input, file), ids = idInput(model), id = prompt.ids && imageTokenId(view, ids?.name), { patches } = images[0].image;
   const written = prompt.ids && id !== undefined && ids && patches.rows > 0 ? withImageTokens({ ...prompt, ids: prompt.ids }, id, expectedTokens(model.path, patches), tokenizer?.token(id) ?? `#${id}`, tokenizer?.special.start ?? config.start) : { prompt, how: undefined };
-  return { prompt: { ...prompt, ...written.prompt, tensors: new Map([...prompt.tensors ?? [], [input.name, tensor]]) }, images, how: { [input.name]: images[0].image.prepared, ...(written.how && ids ? { [ids.name]: written.how } : {}) } };
+  return { prompt: { ...prompt, ...written.prompt, tensors: new Map([...prompt.tensors ?? [], [input.name, tensor]]), samples: tensor.shape[0] }, images, how: { [input.name]: images[0].image.prepared, ...(written.how && ids ? { [ids.name]: written.how } : {}) } };
 }
 
 /** Each image with its tokens, where a language model reads them. */
