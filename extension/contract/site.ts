@@ -83,6 +83,8 @@ export interface SitesReport {
   readonly model: ModelInfo;
   /** Names of the inputs that are fed. */
   readonly inputs: readonly string[];
+  /** The input among them that takes an image. */
+  readonly picture?: string;
   readonly sites: readonly Site[];
   readonly refused: readonly RefusedSite[];
   /** When there are no sites: a sentence that says what was looked at. */

@@ -85,7 +85,7 @@ export function openSession(memory: Memory): Session {
     },
     choose: (source, choice) => {
       const names = keysOf(source);
-      const typed = choice.prompt && choice.prompt.kind !== 'tensors' ? typedAs(choice.prompt) : undefined;
+      const typed = choice.prompt && choice.prompt.kind !== 'tensors' && choice.prompt.kind !== 'image' ? typedAs(choice.prompt) : undefined;
       change({
         choices: [...names.map(name => [name, choice] as const), ...stored.choices.filter(([at]) => !names.includes(at))].slice(0, most.choices),
         ...(typed !== undefined && typed.length <= most.promptLength ? { prompts: [typed, ...stored.prompts.filter(old => old !== typed)].slice(0, most.prompts) } : {}),

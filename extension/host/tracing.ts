@@ -7,6 +7,7 @@ import { Cancelled, UserError } from '../contract/errors.ts';
 import type { RunFacts } from '../contract/estimate.ts';
 import { withoutRuntime } from '../contract/platform.ts';
 import type { SitesReport } from '../contract/site.ts';
+import { askImage } from './ask-image.ts';
 import { askModel, askPrompt } from './asking.ts';
 import type { HostEngine } from './engine.ts';
 import { showFailure } from './failures.ts';
@@ -167,22 +168,40 @@ function keptBefore(session: Session, model: string, prompt: Prompt): Kept | und
   return before && (before.kept ?? {});
 }
 
-/** Given, else remembered if it fits the model, else asked for. */
+/** Given, else remembered if it fits the model, else asked for: a text or ids, an image where the model looks at one, or both. */
 async function promptFor(model: string, args: TraceArguments, remembered: Prompt | undefined, { session, engine }: { readonly session: Session; readonly engine: HostEngine }): Promise<Prompt | undefined> {
   if (typeof args.prompt === 'object') return args.prompt;
-  const tokenizer = hasTokenizer(model);
-  if (args.prompt !== undefined) {
+  const tokenizer = hasTokenizer(model), known = session.latest().find(one => one.model === model)?.prompt, before = imageOf(known) ?? imageOf(remembered);
+  const fits = remembered && (remembered.kind !== 'text' || tokenizer) && (imageOf(remembered) === undefined || existsSync(imageOf(remembered)!));
+  // What ran before on this very model needs no look at it.
+  if (args.prompt === undefined && fits && !args.ask && JSON.stringify(known) === JSON.stringify(remembered)) return remembered;
+  const report = engine.sites(model).catch(() => undefined), takes = async (): Promise<{ readonly image: boolean; readonly text: boolean }> => {
+    const { picture, inputs } = await report ?? { picture: undefined, inputs: [] };
+    return { image: picture !== undefined, text: picture === undefined || inputs.some(name => name !== picture) };
+  };
+  const { image, text } = await takes();
+  if (args.prompt === undefined && fits && !args.ask && (imageOf(remembered) !== undefined) === image && (remembered.kind !== 'image') === text) return remembered;
+  let said: Prompt | undefined;
+  if (text && args.prompt !== undefined) {
     const read = readPrompt(args.prompt, tokenizer);
     if ('problem' in read) throw new UserError(read.problem);
-    return read.prompt;
+    said = read.prompt;
+  } else if (text) {
+    said = await askPrompt(model, session.prompts(), tokenizer ? takesPair(report) : Promise.resolve(false));
+    if (said === undefined) return undefined;
   }
-  const fits = remembered && (remembered.kind !== 'text' || tokenizer);
-  return fits && !args.ask ? remembered : askPrompt(model, session.prompts(), tokenizer ? takesPair(engine, model) : Promise.resolve(false));
+  if (!image) return said;
+  const file = before !== undefined && existsSync(before) && !args.ask ? before : await askImage(model, before);
+  if (file === undefined) return undefined;
+  return said === undefined || said.kind === 'tensors' ? { kind: 'image', image: file } : { ...said, image: file };
 }
 
+function imageOf(prompt: Prompt | undefined): string | undefined { return prompt === undefined || prompt.kind === 'tensors' ? undefined : prompt.image; }
+
 /** Whether a prompt may be two texts: the model takes the segment of each token as an input, or it is a text encoder. */
-function takesPair(engine: HostEngine, model: string): Promise<boolean> {
-  return engine.sites(model).then(report => report.inputs.some(name => name === 'token_type_ids' || name === 'segment_ids') || readsBothWays(report), () => false);
+async function takesPair(asked: Promise<SitesReport | undefined>): Promise<boolean> {
+  const report = await asked;
+  return report !== undefined && (report.inputs.some(name => name === 'token_type_ids' || name === 'segment_ids') || readsBothWays(report));
 }
 
 /** Tokens in, and no self-attention that hides what comes later. */

@@ -8,19 +8,12 @@ import { prepareImage } from '../images/prepare-image.ts';
 import { plainProcessor, readProcessor, type Processor } from '../images/processor.ts';
 import { thumbnailPng } from '../images/thumbnail.ts';
 import type { GraphView, Model, ValueInfo } from '../onnx/model.ts';
-import { findBeside, readJsonObject } from '../folder/beside.ts';
-import { openInputs } from './inputs.ts';
+import { findBeside, readJsonObject } from './model-config.ts';
 import { patchGrid } from './patch-grid.ts';
 import type { GivenTensor } from './tensor-file.ts';
 
 /** What is kept of the images of a run, but for their tokens: the manifest's entries, and the PNGs to store. */
 export interface RunImage { readonly image: TraceImage; readonly png: Uint8Array }
-
-/** The input that takes pixels [batch, 3, height, width], if there is one. */
-export function imageInput(model: Pick<Model, 'graph'>): ValueInfo | undefined {
-  const float = new Set([1, 10, 11]), pictures = openInputs(model as Model).filter(({ type, dims }) => float.has(type ?? 1) && dims?.length === 4 && (typeof dims[1] !== 'number' || dims[1] === 3));
-  return pictures.find(({ name }) => name === 'pixel_values') ?? pictures.find(({ name }) => /pixel|image|img/i.test(name)) ?? (openInputs(model as Model).length === 1 ? pictures[0] : undefined);
-}
 
 /** The tensor for `input` made of the file, once for each sample that the graph was exported for. Errors: `UserError`. */
 export function imageTensor(view: GraphView, input: ValueInfo, file: string): { readonly tensor: GivenTensor; readonly images: readonly RunImage[] } {

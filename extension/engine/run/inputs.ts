@@ -1,6 +1,7 @@
 /** Fills the inputs of a model: what the user gave, and everything else as exporters expect it. */
 import { UserError } from '../../contract/errors.ts';
 import type { Model, ValueInfo } from '../onnx/model.ts';
+import { openInputs } from '../onnx/picture-input.ts';
 import { feedOf, feedType, numbersOfFeed, type Feed } from './feeds.ts';
 import type { GivenTensor } from './tensor-file.ts';
 import { checkIds, checkLength } from './limits.ts';
@@ -29,9 +30,6 @@ export interface Inputs {
 
 const idNames = ['input_ids', 'input', 'tokens', 'token_ids', 'ids', 'idx'];
 const decoderIdNames = ['decoder_input_ids'];
-
-/** The inputs that must be fed: an initializer of the same name is a default. */
-export function openInputs(model: Model): readonly ValueInfo[] { return model.graph.inputs.filter(input => !model.graph.initializers.has(input.name)); }
 
 /** The input that takes token ids, if there is one. */
 export function idInput(model: Model, names: readonly string[] = idNames): ValueInfo | undefined {

@@ -8,11 +8,12 @@ import type { KeptLayers, TraceInput } from '../../contract/trace.ts';
 import { viewGraph } from '../onnx/graph-view.ts';
 import type { GraphView, Model } from '../onnx/model.ts';
 import { openModel } from '../onnx/open.ts';
+import { openInputs, pictureInput } from '../onnx/picture-input.ts';
 import { recognise } from '../sites/recognise.ts';
 import type { SitePlan } from '../sites/site-plan.ts';
-import { imageInput, imageTensor, imagesOfTensor, type RunImage } from './image-input.ts';
+import { imageTensor, imagesOfTensor, type RunImage } from './image-input.ts';
 import { expectedTokens, imageRuns, imageTokenId, withImageTokens } from './image-tokens.ts';
-import { fillInputs, idInput, openInputs, type Inputs } from './inputs.ts';
+import { fillInputs, idInput, type Inputs } from './inputs.ts';
 import { readConfig, type ModelConfig } from './model-config.ts';
 import { logitsOutput } from './next-tokens.ts';
 import { factsOf, requestedTokens, type Tokens } from './room.ts';
@@ -78,7 +79,7 @@ interface Around { readonly view: GraphView; readonly config: ModelConfig; reado
 
 /** The prompt with the image's pixel values among its tensors, and with as many image tokens as the image takes. `how`: by input, what was done, a phrase. */
 function withImage(asked: TraceRequest['prompt'], prompt: Prompt, { view, config, tokenizer }: Around): { readonly prompt: Prompt; readonly images: readonly RunImage[]; readonly how: Readonly<Record<string, string>> } {
-  const { model } = view, input = imageInput(model), given = input && prompt.tensors?.get(input.name), file = asked.image;
+  const { model } = view, input = pictureInput(model), given = input && prompt.tensors?.get(input.name), file = asked.kind === 'tensors' ? undefined : asked.image;
   if (file === undefined) {
     if (input && !given && asked.kind !== 'tensors') throw new UserError(`The model looks at an image (its input "${input.name}"), and none was given.`, 'Give a PNG or JPEG with --image FILE.');
     return { prompt, images: input && given ? imagesOfTensor(view, input, given) : [], how: {} };

@@ -3,6 +3,7 @@ import type { RefusedSite, SitesReport } from '../../contract/site.ts';
 import type { Graph, Model, Node } from '../onnx/model.ts';
 import { viewGraph } from '../onnx/graph-view.ts';
 import { modelInfo } from '../onnx/open.ts';
+import { openInputs, pictureInput } from '../onnx/picture-input.ts';
 import { lowered } from './lowering/quantised.ts';
 import { nameSites, type Unnamed } from './names.ts';
 import { patterns } from './patterns/registry.ts';
@@ -46,7 +47,8 @@ export function recognise(model: Model): Recognised {
 /** What `attnscope sites` prints. */
 export function sitesReport(model: Model): SitesReport {
   const { plans, refused, looked: sentence } = recognise(model);
-  return { formatVersion: 1, model: modelInfo(model), inputs: model.graph.inputs.filter(input => !model.graph.initializers.has(input.name)).map(input => input.name), sites: plans.map(plan => plan.site), refused, ...(plans.length ? {} : { looked: sentence }) };
+  const picture = pictureInput(model)?.name;
+  return { formatVersion: 1, model: modelInfo(model), ...(picture === undefined ? {} : { picture }), inputs: openInputs(model).map(input => input.name), sites: plans.map(plan => plan.site), refused, ...(plans.length ? {} : { looked: sentence }) };
 }
 
 /** Whether a function of the model holds attention, itself or through the functions that it calls. */
