@@ -38,7 +38,7 @@ export function typedAs(prompt: Prompt): string {
 
 /** One line, for titles and pick lists. */
 export function promptTitle(prompt: Prompt, length = 60): string {
-  const image = prompt.kind !== 'tensors' && prompt.kind !== 'image' && prompt.image !== undefined ? ` on ${prompt.image.split(/[\\/]/).pop()}` : '';
+  const image = prompt.kind !== 'image' && prompt.image !== undefined ? ` on ${prompt.image.split(/[\\/]/).pop()}` : '';
   return `${titleOf(prompt, length)}${image}`;
 }
 

@@ -193,10 +193,10 @@ async function promptFor(model: string, args: TraceArguments, remembered: Prompt
   if (!image) return said;
   const file = before !== undefined && existsSync(before) && !args.ask ? before : await askImage(model, before);
   if (file === undefined) return undefined;
-  return said === undefined || said.kind === 'tensors' ? { kind: 'image', image: file } : { ...said, image: file };
+  return said === undefined ? { kind: 'image', image: file } : { ...said, image: file };
 }
 
-function imageOf(prompt: Prompt | undefined): string | undefined { return prompt === undefined || prompt.kind === 'tensors' ? undefined : prompt.image; }
+function imageOf(prompt: Prompt | undefined): string | undefined { return prompt?.image; }
 
 /** Whether a prompt may be two texts: the model takes the segment of each token as an input, or it is a text encoder. */
 async function takesPair(asked: Promise<SitesReport | undefined>): Promise<boolean> {

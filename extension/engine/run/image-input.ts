@@ -8,7 +8,7 @@ import { prepareImage } from '../images/prepare-image.ts';
 import { plainProcessor, readProcessor, type Processor } from '../images/processor.ts';
 import { thumbnailPng } from '../images/thumbnail.ts';
 import type { GraphView, Model, ValueInfo } from '../onnx/model.ts';
-import { findBeside, readJsonObject } from './model-config.ts';
+import { findBeside, readJsonObject } from '../folder/beside.ts';
 import { patchGrid } from './patch-grid.ts';
 import type { GivenTensor } from './tensor-file.ts';
 

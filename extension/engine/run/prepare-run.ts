@@ -79,7 +79,7 @@ interface Around { readonly view: GraphView; readonly config: ModelConfig; reado
 
 /** The prompt with the image's pixel values among its tensors, and with as many image tokens as the image takes. `how`: by input, what was done, a phrase. */
 function withImage(asked: TraceRequest['prompt'], prompt: Prompt, { view, config, tokenizer }: Around): { readonly prompt: Prompt; readonly images: readonly RunImage[]; readonly how: Readonly<Record<string, string>> } {
-  const { model } = view, input = pictureInput(model), given = input && prompt.tensors?.get(input.name), file = asked.kind === 'tensors' ? undefined : asked.image;
+  const { model } = view, input = pictureInput(model), given = input && prompt.tensors?.get(input.name), file = asked.image;
   if (file === undefined) {
     if (input && !given && asked.kind !== 'tensors') throw new UserError(`The model looks at an image (its input "${input.name}"), and none was given.`, 'Give a PNG or JPEG with --image FILE.');
     return { prompt, images: input && given ? imagesOfTensor(view, input, given) : [], how: {} };
