@@ -48,6 +48,17 @@ tall.save(path("turned.jpg"), quality=90, exif=exif)
 drawn(5, 3).save(path("tiny.jpg"), quality=90, subsampling="4:2:0")
 wide.save(path("rgb.jpg"), quality=90, keep_rgb=True)
 
+# The picture of tests and of the gallery: a house under the sun, so that a person sees what is where.
+y, x = np.mgrid[0:120, 0:160].astype(np.float64)
+scene = np.stack([120 + 60 * y / 120, 170 + 40 * y / 120, 230 - 20 * y / 120], -1)
+scene[y > 84] = [96, 150, 80]
+scene[(x - 128) ** 2 + (y - 26) ** 2 < 15**2] = [255, 214, 80]
+scene[(x > 36) & (x < 92) & (y > 56) & (y < 100)] = [196, 120, 84]
+scene[(np.abs(x - 64) < (y - 28) * 1.3) & (y <= 56) & (y > 28)] = [140, 50, 46]
+scene[(x > 58) & (x < 70) & (y > 76) & (y < 100)] = [84, 52, 36]
+scene[(x > 44) & (x < 54) & (y > 66) & (y < 76)] = [230, 236, 250]
+Image.fromarray(scene.astype(np.uint8)).save(path("scene.png"), optimize=True)
+
 out = {}
 for name in sorted(os.listdir(here)):
     if name.endswith((".png", ".jpg")):
