@@ -56,7 +56,7 @@ describe.each(['dark', 'light', 'contrast'] as const)('in the %s theme', theme =
     expect(await page.evaluate('document.documentElement.scrollWidth <= innerWidth'), 'nothing sticks out sideways').toBe(true);
   }));
   it('a patch of a ViT looks where it was clicked', () => shown(vit, theme, async () => {
-    expect(await at('grounding-title').innerText()).toContain('extra token 0');
+    expect(await at('grounding-title').innerText()).toContain('CLS');
     const box = (await at('grounding-image').boundingBox())!;
     await page.mouse.click(box.x + box.width * 0.4, box.y + box.height * 0.6);
     await at('grounding-title').filter({ hasText: 'patch at row 2, column 1' }).waitFor();

@@ -24,7 +24,7 @@ export interface GroundingArrangement {
   readonly opacity: number;
 }
 
-export const plainGrounding: GroundingArrangement = { tower: 'language', layers: 'middle', head: -1, cell: -1, row: 'predicting', cells: 'smooth', withoutSinks: false, opacity: 0.65 };
+export const plainGrounding: GroundingArrangement = { tower: 'language', layers: 'middle', head: -1, cell: -1, row: 'predicting', cells: 'smooth', withoutSinks: false, opacity: 0.55 };
 
 /** What is not understood falls back. */
 export function restoreGrounding(kept: unknown): GroundingArrangement {
@@ -53,7 +53,7 @@ export function towersOf({ manifest, grids, extents }: Pick<OpenTrace, 'manifest
 export function sitesOf(sites: readonly Site[], layers: string): readonly Site[] {
   const one = sites.find(site => site.name === layers);
   if (one) return [one];
-  return layers === 'all' ? sites : sites.slice(Math.floor(sites.length / 3), Math.max(Math.floor(sites.length / 3) + 1, Math.ceil(2 * sites.length / 3)));
+  return layers === 'all' || sites.length < 3 ? sites : sites.slice(Math.floor(sites.length / 3), Math.max(Math.floor(sites.length / 3) + 1, Math.ceil(2 * sites.length / 3)));
 }
 
 export function layerChoices(sites: readonly Site[]): readonly { readonly value: string; readonly text: string }[] {

@@ -29,7 +29,7 @@ export function Grounding({ store, state }: Props) {
   if (!image) return <p class="quiet notice" data-testid="no-image">This trace has no image.</p>;
   const set = (change: Partial<GroundingArrangement>): void => store.arrange({ grounding: { ...(store.arrangement.peek().grounding ?? plainGrounding), tower, ...change } });
   const token = arrangement.token ?? firstToken(count, arrangement.row);
-  const who = tower === 'language' ? `“${chips.find(chip => chip.token === token)?.text ?? `token ${token}`}”` : arrangement.cell < 0 ? `extra token ${-1 - arrangement.cell}` : `patch at row ${Math.floor(arrangement.cell / Math.max(1, image.patches.columns))}, column ${arrangement.cell % Math.max(1, image.patches.columns)}`;
+  const who = tower === 'language' ? `“${chips.find(chip => chip.token === token)?.text ?? `token ${token}`}”` : arrangement.cell < 0 ? (arrangement.cell === -1 ? 'CLS' : `extra token ${-1 - arrangement.cell}`) : `patch at row ${Math.floor(arrangement.cell / Math.max(1, image.patches.columns))}, column ${arrangement.cell % Math.max(1, image.patches.columns)}`;
   const what = `${chosen.length === 1 ? (head < 0 ? `${siteLabel(chosen[0])}, mean over heads` : headLabel(chosen[0], head)) : `${look?.sites.length ?? chosen.length} layers, ${head < 0 ? 'mean over heads' : `head ${head}`}`}`;
   const extra = open.grids[sites[0]?.name]?.queries.extra ?? 0, sinks = look ? look.sinks.filter(share => share > 0).length : 0;
   for (const [key, does] of Object.entries({
@@ -44,7 +44,7 @@ export function Grounding({ store, state }: Props) {
     <div class="grounding" onKeyDown={onKey}>
       <div class="toolbar options" role="toolbar" aria-label="Grounding">
         {towers.language.length > 0 && towers.vision.length > 0 && <Segments label="Who looks" testid="tower" value={tower} options={[{ value: 'language', text: 'Tokens' }, { value: 'vision', text: 'Patches' }]} onChoose={value => set({ tower: value, layers: 'middle', head: -1 })} />}
-        <Choice label="Layers" testid="grounding-layers" value={sites.some(site => site.name === arrangement.layers) || (sites.length > 1 && arrangement.layers === 'all') ? arrangement.layers : sites.length > 2 ? 'middle' : chosen[0].name} options={layerChoices(sites)} onChoose={layers => set({ layers })} />
+        <Choice label="Layers" testid="grounding-layers" value={chosen.length === 1 && (arrangement.layers === chosen[0].name || sites.length === 1) ? chosen[0].name : chosen.length === sites.length ? 'all' : 'middle'} options={layerChoices(sites)} onChoose={layers => set({ layers })} />
         <Choice label="Head" testid="grounding-head" value={String(head)} options={[{ value: '-1', text: 'Mean' }, ...Array.from({ length: heads }, (_, n) => ({ value: String(n), text: `H${n}` }))]} onChoose={value => set({ head: Number(value) })} />
         {tower === 'language' && <Choice label="Row" testid="grounding-row" value={arrangement.row} options={[{ value: 'predicting', text: 'Predicting the token' }, { value: 'own', text: 'The token\'s own' }]} onChoose={row => set({ row, ...(row === 'own' && token >= count ? { token: count - 1 } : {}) })} />}
         <Choice label="Colors" testid="grounding-colours" value={map.colours} options={colourMaps.map(({ id, text }) => ({ value: id, text }))} onChoose={colours => store.draw({ colours })} />
