@@ -84,10 +84,11 @@ export function normalise(tensor: ort.Tensor, operand: Operand): Array4 {
   return { shape: [B, S, H, D], data: result };
 }
 
-/** Reads a mask at [batch, head, query, key] with NumPy's rules; `batch` splits a merged first axis. */
+/** Reads a mask at [batch, head, query, key] with NumPy's rules; `batch` splits a merged first axis; of five axes the first two are the batch. */
 function broadcaster(tensor: ort.Tensor, batch: number | undefined): (b: number, h: number, q: number, k: number) => number {
   const dims = batch === undefined || tensor.dims.length !== 3 || tensor.dims[0] === 1 ? [...tensor.dims] : [batch, tensor.dims[0] / batch, ...tensor.dims.slice(1)];
+  if (dims.length === 5) dims.splice(0, 2, dims[0] * dims[1]);
   while (dims.length < 4) dims.unshift(1);
   const data = tensor.data as Float32Array;
-  return (...at) => Number(data[at.reduce((index, position, axis) => index * dims[axis] + (dims[axis] === 1 ? 0 : position), 0)]);
+  return (...at) => Number(data[at.reduce((index, position, axis) => index * dims[axis] + (dims[axis] === 1 ? 0 : position % dims[axis]), 0)]);
 }

@@ -126,7 +126,7 @@ function tapSite(context: Context, plan: SitePlan): SiteTaps {
 
 function tapMask({ graph, options, view }: Context, plan: SitePlan, term: SitePlan['masks'][number], probs: string | undefined): MaskTap {
   const type = term.as === 'add' ? float : uint8, cast = times(graph, graph.cast(term.value, type), term.times), dims = view.dims(term.value) ?? plan.added?.dims.get(term.value);
-  const value = term.merged ? splitBatch(graph, cast, plan.site.heads ?? 1) : cast, perQuery = !dims || dims.length < 2 || dims[dims.length - 2] !== 1;
+  const value = term.merged ? splitBatch(graph, cast, plan.site.heads ?? 1) : term.windows ? graph.reshape(cast, graph.concat([graph.ints([-1]), graph.slice(graph.shape(cast), 0, 2, 5)], 0)) : cast, perQuery = !dims || dims.length < 2 || dims[dims.length - 2] !== 1;
   if (!options.broadcastMasks || probs === undefined || !plan.softmax) return { output: graph.output(value, type), as: term.as, perQuery };
   const shape = graph.shape(probs), part = (axis: number): string => graph.slice(shape, 0, axis, axis + 1);
   return { output: graph.output(graph.node('Expand', [value, graph.concat([part(0), graph.ints([1]), perQuery ? part(2) : graph.ints([1]), part(3)], 0)]), type), as: term.as, perQuery };

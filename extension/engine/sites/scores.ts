@@ -13,6 +13,8 @@ export interface ScoreChain {
   readonly product: Node;
   readonly scale: readonly ScaleFactor[];
   readonly softcap: number;
+  /** A value [head, 1, 1] that multiplies the products before all else: a learned temperature of each head. */
+  readonly perHead?: string;
   readonly masks: readonly MaskTerm[];
   /** Largest error of a score that is rounded to 8 bits on the way. */
   readonly error: number;
@@ -53,6 +55,8 @@ export function scoreChain(view: GraphView, value: string, budget = { steps: 0 }
     case 'Mul': case 'Div': {
       const capped = softcap(view, node, on);
       if (capped) return capped;
+      const temperature = node.op === 'Mul' ? perHead(view, node, on) : undefined;
+      if (temperature) return temperature;
       const scaled = scaling(view, node, value);
       const rest = scaled && on(scaled.value);
       if (!scaled || !rest || rest.softcap) return undefined;
@@ -63,6 +67,16 @@ export function scoreChain(view: GraphView, value: string, budget = { steps: 0 }
     }
     default: return undefined;
   }
+}
+
+/** The product times a number for each head, as cosine attention has it. */
+function perHead(view: GraphView, node: Node, on: (from: string) => ScoreChain | undefined): ScoreChain | undefined {
+  const live = activations(view), at = node.inputs.findIndex(input => {
+    const dims = view.dims(input), heads = dims?.at(-3);
+    return !live.has(input) && dims !== undefined && heads !== undefined && heads > 1 && dims.every((dim, i) => dim === 1 || i === dims.length - 3);
+  });
+  const rest = at < 0 ? undefined : on(node.inputs[1 - at]);
+  return rest && !rest.perHead && !rest.softcap && !rest.masks.length && !rest.error ? { ...rest, perHead: node.inputs[at] } : undefined;
 }
 
 /** Scores that are rounded and go on as floats. */
@@ -123,9 +137,10 @@ function chosen(view: GraphView, node: Node, on: (from: string) => ScoreChain | 
   return undefined;
 }
 
-/** A mask of three axes beside scores of [(b h), q, k] merges batch and heads, unless its first axis is one. */
+/** A mask of five axes beside scores that were taken apart into windows, [batch, window, head, query, key]; a mask of three axes beside scores of [(b h), q, k] merges batch and heads, unless its first axis is one. */
 function term(view: GraphView, value: string, as: MaskTerm['as'], rank: number | undefined): MaskTerm {
   const own = view.dims(value);
+  if (rank === 5 && own?.length === 5) return { value, as, windows: true };
   return rank === 3 && (!own || (own.length === 3 && own[0] !== 1)) ? { value, as, merged: true } : { value, as };
 }
 

@@ -28,6 +28,8 @@ export interface MaskTerm {
   readonly as: 'add' | 'keep' | 'drop';
   /** Where it has three axes and the first is not of size one, that axis merges batch and heads, [(b h), q, k], to be split before it is broadcast. */
   readonly merged?: true;
+  /** It has five axes, [batch, window, head, query, key], of which the first two are the batch of the scores. */
+  readonly windows?: true;
   /** What an added value is multiplied by: a bias that is scaled with the scores, or one that is subtracted. */
   readonly times?: readonly ScaleFactor[];
 }

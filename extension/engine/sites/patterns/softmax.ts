@@ -4,8 +4,8 @@ import type { GraphView, Node } from '../../onnx/model.ts';
 import { AddedGraph, type Added } from '../../onnx/graph-builder.ts';
 import { planOf } from '../draft.ts';
 import { addedFor, rounding } from '../lowering/quantised.ts';
-import { layoutOf, trackOperand } from '../operands.ts';
-import { mixSides, scoreSides } from '../products.ts';
+import { layoutOf, trackOperand, type Tracked } from '../operands.ts';
+import { mixSides, scoreSides, type Side } from '../products.ts';
 import { looksLikeAttention, probabilityChain, scoreChain, type ProbabilityChain, type ScoreChain } from '../scores.ts';
 import type { Pattern, SitePlan } from '../site-plan.ts';
 import { softmaxAt, type SoftmaxAt } from '../softmaxes.ts';
@@ -43,24 +43,32 @@ function dense(found: SoftmaxAt, node: Node, view: GraphView, before: ScoreChain
   const k = trackOperand(view, scores.k.value, scores.k.axes), v = trackOperand(view, mix.v.value, mix.v.axes);
   // A product has one head axis: what k or v say of it (unless they are broadcast along it) is true of q too.
   const told = [k, v].find(operand => operand && !operand.repeated && operand.heads !== undefined && operand.heads > 1)?.heads;
-  const q = trackOperand(view, scores.q.value, scores.q.axes, { heads: told ?? (scores.rank === 4 ? view.dims(before.product.outputs[0])?.[1] : undefined), dim: k?.dim });
+  const added = new AddedGraph(view.model.opsets.get('') ?? 17);
+  const q = before.perHead !== undefined ? tempered(added, view, scores.q, before.perHead) : trackOperand(view, scores.q.value, scores.q.axes, { heads: told ?? (scores.rank === 4 ? view.dims(before.product.outputs[0])?.[1] : undefined), dim: k?.dim });
   const layout = layoutOf(mix.out.axes);
   if (!q || !k || !v || !layout) return undefined;
   const single = scores.rank === 3 && q.heads === 1;
   const out = rounding(view, mix.out.value), probs = rounding(view, after.probs);
   if (out.error === undefined || probs.error === undefined) return undefined;
   const errors = { score: before.error, pattern: probs.error, mixed: after.error, out: out.error };
-  const added = new AddedGraph(view.model.opsets.get('') ?? 17), sink = found.sink && ('value' in found.sink ? found.sink.value : repeatedLogit(added, found.sink.constant, before.product.outputs[0], rank === 4, q.heads));
+  const sink = found.sink && ('value' in found.sink ? found.sink.value : repeatedLogit(added, found.sink.constant, before.product.outputs[0], rank === 4, q.heads));
   if (found.sink && sink === undefined) return undefined;
   return planOf({
-    node, capture: 'graph', tracked: { q, k, v }, q: q.operand, k: k.operand, v: v.operand,
+    node, capture: 'graph', tracked: { q, k, v }, ...(before.perHead === undefined ? {} : { origins: { q: scores.q.value, k: k.operand.value, v: v.operand.value } }), q: q.operand, k: k.operand, v: v.operand,
     out: { value: out.value, layout: single && layout === '(b h) s d' ? 'b s d' : layout, heads: q.heads ?? null },
     scale: [...before.scale, ...q.factors, ...k.factors], softcap: before.softcap, masks: before.masks,
-    rule: { causal: false, offset: 'zero', window: null }, ...(sink === undefined ? {} : { sink }), ...withNodes(added.added(), addedFor(view, [q, k, v].map(each => each.operand.value).concat(out.value, probs.value, found.scores, before.masks.map(mask => mask.value)))),
+    rule: { causal: false, offset: 'zero', window: null }, ...(sink === undefined ? {} : { sink }), ...withNodes(added.added(), addedFor(view, [q, k, v].map(each => each.operand.value).concat(before.perHead === undefined ? [] : scores.q.value, out.value, probs.value, found.scores, before.masks.map(mask => mask.value)))),
     ...(Object.values(errors).some(error => error > 0) ? { rounding: errors } : {}),
     softmax: { scores: found.scores, probs: probs.value, layout: rank === 4 ? 'b h q k' : single ? 'b q k' : '(b h) q k' },
     nodes: [...before.nodes, ...found.nodes, ...after.nodes, ...q.nodes, ...k.nodes, ...v.nodes],
   }, view);
+}
+
+/** Queries times the temperatures of their heads: what the scores are products of. */
+function tempered(added: AddedGraph, view: GraphView, { value, axes }: Side, factors: string): Tracked | undefined {
+  const dims = view.dims(value), layout = layoutOf(axes), heads = view.dims(factors)?.at(-3);
+  if (layout !== 'b h s d' || heads === undefined) return undefined;
+  return { operand: { value: added.node('Mul', [value, factors]), layout, heads }, factors: [], heads, dim: dims?.at(-1), nodes: [], repeated: false };
 }
 
 /** What both add, where they add anything. */
