@@ -53,5 +53,7 @@ export function asMatrix(graph: TapGraph, value: string, layout: NonNullable<Sit
     case '(b h) q k': return splitBatch(graph, value, heads ?? 1);
     case 'h q k': return graph.unsqueeze(value, [0]);
     case 'b q k': return graph.unsqueeze(value, [1]);
+    case 'b k q': return graph.unsqueeze(graph.transpose(value, [0, 2, 1]), [1]);
+    case 'b k': return graph.unsqueeze(value, [1, 2]);
   }
 }

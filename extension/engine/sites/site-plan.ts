@@ -52,7 +52,7 @@ export interface SitePlan {
    */
   readonly rule: { readonly causal: boolean; readonly offset: 'zero' | 'past'; readonly window: readonly [number, number] | null; readonly unless?: string };
   /** Where probabilities exist: value that the softmax reads (after masks), value that it writes (behind a guard that turns rows of NaN into zeros, where there is one), their layout. */
-  readonly softmax?: { readonly scores: string; readonly probs: string; readonly layout: 'b h q k' | '(b h) q k' | 'h q k' | 'b q k' };
+  readonly softmax?: { readonly scores: string; readonly probs: string; readonly layout: 'b h q k' | '(b h) q k' | 'h q k' | 'b q k' | 'b k q' | 'b k' };
   /** Largest errors by rounding to 8 bits: of a score before the softmax, of the probabilities as `softmax.probs` has them and as they are multiplied, of `out`. */
   readonly rounding?: { readonly score: number; readonly pattern: number; readonly mixed: number; readonly out: number };
   /** Logits that take part in the denominator only (attention sinks, smooth softmax): a value of one number a head, of any shape. */

@@ -1,5 +1,6 @@
 /** Every graph pattern of this folder, by file name; written by `npm run generate`. */
 import type { Pattern } from '../site-plan.ts';
+import { additive } from './additive.ts';
 import { attentionOp } from './attention-op.ts';
 import { fusedOps } from './fused-ops.ts';
 import { msAttention } from './ms-attention.ts';
@@ -9,6 +10,7 @@ import { msQAttention } from './ms-q-attention.ts';
 import { softmax } from './softmax.ts';
 
 export const patterns: readonly Pattern[] = [
+  additive,
   attentionOp,
   fusedOps,
   msAttention,
