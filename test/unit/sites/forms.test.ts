@@ -1,45 +1,23 @@
 /** Forms of softmax attention that exporters and people write: each is built here, run in onnxruntime, and rebuilt from what was recognised. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { buildModel } from '../../../extension/engine/onnx/build.ts';
 import { tensorOf } from '../../../extension/engine/onnx/encode.ts';
-import { dataType, type NewAttribute, type NewNode, type NewTensor, type ValueInfo } from '../../../extension/engine/onnx/model.ts';
+import { dataType, type NewTensor } from '../../../extension/engine/onnx/model.ts';
 import { openModel } from '../../../extension/engine/onnx/open.ts';
 import { recognise, type Recognised } from '../../../extension/engine/sites/recognise.ts';
-import type { ZooTensor } from '../../zoo/cases.ts';
 import { evaluate, type Evaluated } from '../../zoo/evaluate.ts';
+import { ints, mixed, noise, plain, scalar, scores, writeForm, x, type Built, type Line } from './form-model.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'site-forms-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-type Line = readonly [op: string, inputs: string, output: string, attributes?: Readonly<Record<string, NewAttribute>>, domain?: string];
-interface Built { readonly lines: readonly Line[]; readonly inputs?: readonly ValueInfo[]; readonly tensors?: readonly NewTensor[]; readonly opset?: number; readonly feeds?: Readonly<Record<string, ZooTensor>>; readonly output?: string }
-
-/** Numbers that look random and are always the same. */
-function noise(count: number, seed: number, size = 1): number[] {
-  return Array.from({ length: count }, (_, i) => size * Math.sin(12.9898 * (i + 1) + 78.233 * seed) * 1.7);
-}
-const ints = (name: string, ...values: number[]): NewTensor => tensorOf(name, [values.length], values, dataType.int64);
-const scalar = (name: string, value: number): NewTensor => tensorOf(name, [], [value]);
-const x: ZooTensor = { dtype: 'F32', shape: [2, 6, 8], data: Float64Array.from(noise(96, 1)) };
-/** q and k, v [2, 2, 6, 4] out of x: kT is k transposed. */
-const projected: Line[] = [
-  ...(['q', 'k', 'v'] as const).flatMap((name): Line[] => [['MatMul', `x W${name}`, `${name}0`], ['Reshape', `${name}0 split`, `${name}1`], ['Transpose', `${name}1`, name, { perm: [0, 2, 1, 3] }]]),
-  ['Transpose', 'k1', 'kT', { perm: [0, 2, 3, 1] }],
-];
-const weights: NewTensor[] = [...['q', 'k', 'v'].map((name, i) => tensorOf(`W${name}`, [8, 8], noise(64, i + 2, 0.5))), ints('split', 2, 6, 2, 4), ints('last', -1), ints('zero1', 0), scalar('half', 0.5)];
-const scores: Line[] = [['MatMul', 'q kT', 's0'], ['Mul', 's0 half', 's']];
-const mixed: Line = ['MatMul', 'p v', 'o'];
-const plain: Line[] = [['Softmax', 's', 'p', { axis: -1 }], mixed];
-
-async function built({ lines, inputs = [], tensors = [], opset = 17, feeds = {}, output }: Built): Promise<Recognised & { readonly evaluated: readonly (Evaluated | undefined)[] }> {
-  const nodes: NewNode[] = [...projected, ...lines].map(([op, from, to, attributes, domain], i) => ({ op, name: `n${i}`, inputs: from.split(' ').map(name => (name === '_' ? '' : name)), outputs: to.split(' '), ...(attributes ? { attributes } : {}), ...(domain ? { domain } : {}) }));
-  const path = join(folder, 'model.onnx'), domains = Object.fromEntries(nodes.flatMap(node => (node.domain ? [[node.domain, 1]] : [])));
-  writeFileSync(path, buildModel({ nodes, inputs: [{ name: 'x', type: dataType.float, dims: [2, 6, 8] }, ...inputs], outputs: [{ name: output ?? nodes[nodes.length - 1].outputs[0], type: dataType.float }], initializers: [...weights, ...tensors], opset: { '': opset, ...domains } }));
+async function built(form: Built): Promise<Recognised & { readonly evaluated: readonly (Evaluated | undefined)[] }> {
+  const path = join(folder, 'model.onnx');
+  writeForm(path, form);
   const model = await openModel(path), found = recognise(model);
-  return { ...found, evaluated: await evaluate(model, found.plans, new Map([['in.x', x], ...Object.entries(feeds).map(([name, tensor]) => [`in.${name}`, tensor] as const)])) };
+  return { ...found, evaluated: await evaluate(model, found.plans, new Map([['in.x', x], ...Object.entries(form.feeds ?? {}).map(([name, tensor]) => [`in.${name}`, tensor] as const)])) };
 }
 
 /** What the plan says gives the graph's own probabilities and output. */
@@ -163,5 +141,37 @@ describe('quantised', () => {
     expect(furthest(one!.output.data, one!.ownOutput.data)).toBeLessThan(1e-5 + (2 * Math.tanh(score / 2) + 6 * mixed) * largest + out);
     // Rounded for sure: what the float graph would have is further away than float32 explains.
     if (rounds) expect(furthest(one!.pattern.data, one!.ownPattern!.data)).toBeGreaterThan(1e-4);
+  });
+});
+
+describe('what surrounds the products', () => {
+  it('a temperature for each head, as cosine attention has it, belongs to q', async () => {
+    const { plans: [plan] } = await agrees({ lines: [['MatMul', 'q kT', 's0'], ['Mul', 's0 heat', 's'], ...plain], tensors: [tensorOf('heat', [2, 1, 1], [0.4, 1.7])] });
+    expect(plan.site).toMatchObject({ scale: 1, taps: { q: 'q' } });
+  });
+  it('masks of windows: scores are taken apart into images and windows, and put together again', async () => {
+    const hidden = Array.from({ length: 72 }, (_, i) => ((i * 7) % 5 < 2 ? -100 : 0));
+    const { plans: [plan] } = await agrees({ lines: [...scores, ['Reshape', 's apart', 's1'], ['Add', 's1 rolled', 's2'], ['Reshape', 's2 whole', 's3'], ['Softmax', 's3', 'p'], mixed], tensors: [ints('apart', 1, 2, 2, 6, 6), ints('whole', 2, 2, 6, 6), tensorOf('rolled', [1, 2, 1, 6, 6], hidden)] });
+    expect(plan.masks).toEqual([{ value: 'rolled', as: 'add', windows: true }]);
+  });
+});
+
+describe('additive attention', () => {
+  const tensors = [tensorOf('Wa', [8, 5], noise(40, 7, 0.6)), tensorOf('Wb', [8, 5], noise(40, 8, 0.6)), tensorOf('va', [5, 1], noise(5, 9)), tensorOf('ba', [5], noise(5, 3)), ints('one1', 1), ints('two1', 2), ints('three1', 3), ints('row', 1), ints('end', 6)];
+  const query: Line[] = [['Slice', 'x zero1 one1 one1', 'first'], ['MatMul', 'first Wb', 'hq']], keys: Line[] = [['MatMul', 'x Wa', 'hk0'], ['Add', 'hk0 ba', 'hk']];
+  const only = (found: Recognised): unknown => found.plans.map(({ site, softmax }) => [site.capture, site.heads, softmax?.layout, site.why]);
+  const why = 'Its scores are additive: a small network of the sum of query and key, no product of both.';
+  it('one query, keys on the first axis: found, and marked as such', async () => {
+    const found = await built({ lines: [...keys, ...query, ['Add', 'hk hq', 'h'], ['Tanh', 'h', 't'], ['MatMul', 't va', 's9'], ['Softmax', 's9', 'p', { axis: 1 }], ['Mul', 'p x', 'w'], ['ReduceSum', 'w one1', 'o', { keepdims: 0 }]], tensors });
+    expect(only(found)).toEqual([['softmax-only', 1, 'b k q', why]]);
+    expect(found.refused).toEqual([]);
+  });
+  it('every position looks at every other', async () => {
+    const found = await built({ lines: [...keys, ['Unsqueeze', 'hk one1', 'hk1'], ['MatMul', 'x Wb', 'hq'], ['Unsqueeze', 'hq two1', 'hq1'], ['Add', 'hk1 hq1', 'h'], ['Tanh', 'h', 't'], ['MatMul', 't va', 's8'], ['Squeeze', 's8 three1', 's9'], ['Softmax', 's9', 'p', { axis: 2 }], ['MatMul', 'p x', 'o']], tensors });
+    expect(only(found)).toEqual([['softmax-only', 1, 'b q k', why]]);
+  });
+  it('without a query it is pooling', async () => {
+    const found = await built({ lines: [...keys, ['Tanh', 'hk', 't'], ['MatMul', 't va', 's9'], ['Softmax', 's9', 'p', { axis: 1 }], ['Mul', 'p x', 'w'], ['ReduceSum', 'w one1', 'o', { keepdims: 0 }]], tensors });
+    expect([found.plans, found.refused]).toEqual([[], []]);
   });
 });

@@ -13,6 +13,10 @@ describe('names', () => {
   it('falls back to graph order', () => expect(names([{ module: null, kind: 'self' }, { module: null, kind: 'self' }])).toEqual(['blocks.0.attn', 'blocks.1.attn']));
   it('counts kinds apart where there are no paths', () => expect(names([{ module: null, kind: 'self' }, { module: null, kind: 'cross' }, { module: null, kind: 'self' }, { module: null, kind: 'cross' }])).toEqual(['decoder.blocks.0.attn', 'decoder.blocks.0.cross_attn', 'decoder.blocks.1.attn', 'decoder.blocks.1.cross_attn']));
   it('numbers a second attention of a block', () => expect(names([self('blocks.0.attn1'), self('blocks.0.attn2'), self('blocks.1.attn1')])).toEqual(['blocks.0.attn', 'blocks.0.attn.2', 'blocks.1.attn']));
+  it('counts the uses of one set of weights, whatever its module is called', () => {
+    const use = (module: string, again: boolean): { module: string; kind: 'self'; again: boolean } => ({ module, kind: 'self', again });
+    expect(names([use('encoder.groups.0.layers.0.attention', false), use('encoder.groups.0.layers.0.attention_1', true), use('encoder.groups.0.layers.0.attention_2', true)])).toEqual(['blocks.0.attn', 'blocks.1.attn', 'blocks.2.attn']);
+  });
   it('counts blocks through the stages of a hierarchical model', () => {
     expect(names(['layers.0.blocks.0', 'layers.0.blocks.1', 'layers.1.blocks.0', 'layers.2.blocks.0'].map(name => self(`encoder.${name}.attention.self`)))).toEqual(['blocks.0.attn', 'blocks.1.attn', 'blocks.2.attn', 'blocks.3.attn']);
   });
