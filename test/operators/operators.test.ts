@@ -32,6 +32,7 @@ describe.each(fixtures.map(fixture => [fixture.name, fixture] as const))('%s', (
     if (seen.ownScores) expect(worst(seen.ownScores, fixture.scores!.of === 'prob' ? seen.pattern : seen.scores, twin.seen), 'the operator\'s own scores').toBeLessThan(tolerance * 10);
     expect(seen.parity).toMatchObject({ of: 'output', ok: true });
     expect(seen.emptyRows).toBe(twin.emptyRows);
+    expect(seen.misshapen, 'outputs whose shapes are not what was inferred').toEqual([]);
     expect(seen.changed, 'outputs that the taps changed').toEqual([]);
   });
 });

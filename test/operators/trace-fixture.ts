@@ -31,6 +31,8 @@ export interface Seen {
   readonly ownScores?: Numbers;
   /** Outputs of the model that differ in a bit when it is tapped. */
   readonly changed: readonly string[];
+  /** Outputs whose shapes were inferred otherwise than they are. */
+  readonly misshapen: readonly string[];
   readonly twin: TwinResult;
 }
 
@@ -55,7 +57,7 @@ export async function traceFixture(fixture: Fixture, folder: string): Promise<Se
       q: tensor('hook_q'), k: tensor('hook_k'), v: tensor('hook_v'), entropy: tensor('stats.entropy'),
       pattern: tensor('hook_pattern', readReference(`${base}.pattern`)), scores: tensor('hook_attn_scores', readReference(`${base}.scores`)),
       ownOutput: { shape: output.dims, data: output.data as Float32Array }, ...(scores ? { ownScores: { shape: scores.dims, data: scores.data as Float32Array } } : {}),
-      changed: Object.keys(own).filter(each => !sameBits(own[each], tapped[each])), twin: twinOf(fixture.twin),
+      changed: Object.keys(own).filter(each => !sameBits(own[each], tapped[each])), misshapen: Object.keys(own).filter(each => view.dims(each)?.some((dim, i) => dim !== undefined && dim !== own[each].dims[i]) || (view.dims(each)?.length ?? 0) !== own[each].dims.length), twin: twinOf(fixture.twin),
     };
   } finally {
     trace.close();

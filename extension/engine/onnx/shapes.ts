@@ -1,12 +1,15 @@
 /** Shapes of values that the file says nothing about, inferred operator by operator as far as constants reach. */
 import type { Node } from './model.ts';
 import { sliceIndices, type FoldContext } from './fold.ts';
+import { inferMicrosoft } from './shapes-microsoft.ts';
 
 export type Dims = readonly (number | undefined)[];
 
 /** Shapes of the outputs of `node`; undefined entries where the rank is unknown. */
 export function inferDims(node: Node, context: FoldContext): readonly (Dims | undefined)[] {
   const first = node.inputs[0] ? context.dims(node.inputs[0]) : undefined;
+  const fused = node.domain === 'com.microsoft' ? inferMicrosoft(node, context) : undefined;
+  if (fused) return fused;
   if (sameShape.has(node.op)) return node.outputs.map((_, i) => (i === 0 ? first : undefined));
   if (node.domain !== '' && !anyDomain.has(node.op)) return [];
   if (node.op === 'Split') return split(node, context, first);

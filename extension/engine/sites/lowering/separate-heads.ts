@@ -35,7 +35,7 @@ const merged: Axes = [['b'], ['s'], ['h', 'd']];
 
 export function separateAttention(node: Node, view: GraphView, inputs: SeparateInputs): SitePlan | RefusedSite {
   const { query, key, value, bias, mask, attentionBias, pastKey, length, indirection, causal } = inputs, heads = attributeInt(node, 'num_heads', 0), [, presentKey, presentValue] = node.outputs;
-  const cached = view.dims(key)?.length === 4, width = view.dims(query)?.[2], dim = width !== undefined ? width / heads : view.dims(cached ? key : pastKey ?? '')?.[3];
+  const cached = view.dims(key)?.length === 4, width = view.dims(query)?.[2], dim = width !== undefined ? width / heads : view.dims(cached ? key : pastKey ?? '')?.[3] ?? evenly(view.dims(bias ?? '')?.[0], 3 * heads);
   const refuse = (reason: string): RefusedSite => ({ node: node.name, operator: `${node.domain}.${node.op}`, reason }), rank = mask ? maskRank(view, mask) as 1 | 2 | 3 | undefined : undefined;
   if (!(heads > 0) || dim === undefined || !Number.isInteger(dim)) return refuse(noHeads);
   if (mask && rank === undefined) return refuse(noRank);
@@ -65,6 +65,9 @@ export function separateAttention(node: Node, view: GraphView, inputs: SeparateI
     masks: [...(masked ? [masked] : []), ...added], hides: { ...shape, additive: shape.additive || masked?.as === 'add' }, rule, added: graph.added(), nodes: [node, ...k.nodes, ...v.nodes],
   }, view);
 }
+
+/** A part of a width, where it is one. */
+function evenly(width: number | undefined, parts: number): number | undefined { return width !== undefined && Number.isInteger(width / parts) ? width / parts : undefined; }
 
 /** Keys and values of fewer heads that were repeated before the operator, which knows nothing of them. */
 function repeated(view: GraphView, key: string, value: string, axes: Axes, heads: number, dim?: number): [Tracked, Tracked] | undefined {
