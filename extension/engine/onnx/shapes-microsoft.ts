@@ -36,6 +36,9 @@ const grouped: Many = (node, dims) => {
   return [[query?.[0], query?.[1], product(heads, dim)], present, present];
 };
 
+/** Ids [batch, position] to states; lengths of the samples; the sum before the norm. */
+const embed: Many = (_, dims) => { const ids = dims(0), states = [ids?.[0], ids?.[1], dims(2)?.[1]]; return [states, [ids?.[0]], states]; };
+
 /** The sum that was normalised comes out as the fourth. */
 const skipNorm: Many = (_, dims) => [dims(0), undefined, undefined, dims(0)];
 
@@ -44,7 +47,6 @@ const product2: Many = (_, dims) => { const a = dims(0), b = dims(1); return [a 
 const rules: Readonly<Record<string, Many>> = {
   Attention: merged, QAttention: merged, MultiHeadAttention: separate, DecoderMaskedMultiHeadAttention: separate, GroupQueryAttention: grouped, SparseAttention: grouped,
   SkipLayerNormalization: skipNorm, SkipSimplifiedLayerNormalization: skipNorm,
-  // Ids [batch, position] to states; lengths of the samples; the sum before the norm.
-  EmbedLayerNormalization: (_, dims) => { const ids = dims(0), states = [ids?.[0], ids?.[1], dims(2)?.[1]]; return [states, [ids?.[0]], states]; },
+  EmbedLayerNormalization: embed, QEmbedLayerNormalization: embed,
   DynamicQuantizeMatMul: product2, MatMulIntegerToFloat: product2,
 };

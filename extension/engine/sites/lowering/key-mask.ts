@@ -1,6 +1,6 @@
 /** The int32 masks of onnxruntime's operators (lengths, ends and starts, or cells), written out as a mask over keys. */
 import type { AddedGraph } from '../../onnx/graph-builder.ts';
-import { dataType, type GraphView } from '../../onnx/model.ts';
+import { dataType } from '../../onnx/model.ts';
 import type { MaskTerm } from '../site-plan.ts';
 
 /** Scores to which this or less is added are hidden. */
@@ -14,11 +14,6 @@ export interface KeyMask {
   readonly fill: number;
   /** [1] int64. */
   readonly batch: string; readonly keys: string;
-}
-
-/** Axes of a mask as far as the graph says; the lengths that an embedding operator counts are one axis. */
-export function maskRank(view: GraphView, value: string): number | undefined {
-  return view.dims(value)?.length ?? (view.producer(value)?.op === 'EmbedLayerNormalization' ? 1 : undefined);
 }
 
 /** [batch, 1, 1 or query, key]: booleans where hidden is hidden, otherwise what is added. `rank` is 1, 2 or 3. */

@@ -10,7 +10,7 @@ import { maskShape } from '../masks.ts';
 import type { Tracked } from '../operands.ts';
 import type { MaskTerm, Operand, SitePlan } from '../site-plan.ts';
 import { attributeFloat, attributeInt } from '../walk.ts';
-import { keyMask, maskRank } from './key-mask.ts';
+import { keyMask } from './key-mask.ts';
 import { cudaOnly, noRank, scaleOf, unfused } from './refusals.ts';
 
 /** Inputs of the operator by what they are; empty where they are absent. */
@@ -52,7 +52,7 @@ export function mergedAttention(node: Node, view: GraphView, inputs: MergedInput
   if (attributeInt(node, 'past_present_share_buffer', 0)) return refuse(cudaOnly(operator, shared));
   if (past && !present) return refuse(sentences.present);
   if (past && attentionBias) return refuse(pastAndBias);
-  const rank = mask ? maskRank(view, mask) : undefined;
+  const rank = mask ? view.dims(mask)?.length : undefined;
   if (mask && rank === undefined) return refuse(noRank);
   if (rank === 4) return refuse(cudaOnly(operator, square));
   const graph = new AddedGraph(view.model.opsets.get('') ?? view.model.opsets.get('ai.onnx') ?? 1), projected = project(graph), [qWidth, kWidth, vWidth] = widths;

@@ -8,7 +8,7 @@ import { maskShape } from '../masks.ts';
 import { axesOf, trackOperand, type Axes, type Tracked } from '../operands.ts';
 import type { MaskTerm, Operand, SitePlan } from '../site-plan.ts';
 import { attributeFloat, attributeInt } from '../walk.ts';
-import { keyMask, maskRank } from './key-mask.ts';
+import { keyMask } from './key-mask.ts';
 import { noRank, scaleOf, unfused } from './refusals.ts';
 
 /** Inputs of the operator by what they are; empty where they are absent. */
@@ -36,7 +36,7 @@ const merged: Axes = [['b'], ['s'], ['h', 'd']];
 export function separateAttention(node: Node, view: GraphView, inputs: SeparateInputs): SitePlan | RefusedSite {
   const { query, key, value, bias, mask, attentionBias, pastKey, length, indirection, causal } = inputs, heads = attributeInt(node, 'num_heads', 0), [, presentKey, presentValue] = node.outputs;
   const cached = view.dims(key)?.length === 4, width = view.dims(query)?.[2], dim = width !== undefined ? width / heads : view.dims(cached ? key : pastKey ?? '')?.[3] ?? evenly(view.dims(bias ?? '')?.[0], 3 * heads);
-  const refuse = (reason: string): RefusedSite => ({ node: node.name, operator: `${node.domain}.${node.op}`, reason }), rank = mask ? maskRank(view, mask) as 1 | 2 | 3 | undefined : undefined;
+  const refuse = (reason: string): RefusedSite => ({ node: node.name, operator: `${node.domain}.${node.op}`, reason }), rank = mask ? view.dims(mask)?.length as 1 | 2 | 3 | undefined : undefined;
   if (!(heads > 0) || dim === undefined || !Number.isInteger(dim)) return refuse(noHeads);
   if (mask && rank === undefined) return refuse(noRank);
   const graph = new AddedGraph(view.model.opsets.get('') ?? view.model.opsets.get('ai.onnx') ?? 1), valueWidth = view.dims(value), valueDim = cached ? valueWidth?.[3] : valueWidth?.[2] === undefined ? undefined : valueWidth[2] / heads;
