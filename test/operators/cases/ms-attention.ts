@@ -2,13 +2,13 @@
 import { fill4, floats, operatorModel, seeded, broadcastBias, type Fed, type Fixture } from '../fixture.ts';
 import { maskForms, type Form } from '../key-masks.ts';
 
-interface Wanted { readonly title: string; readonly causal?: boolean; readonly past?: number; readonly mask?: Form; readonly bias?: readonly [number, number]; readonly fill?: number; readonly scale?: number; readonly valueDim?: number; readonly opset?: number; readonly fedWeights?: boolean }
+interface Wanted { readonly title: string; readonly causal?: boolean; readonly past?: number; readonly mask?: Form; readonly bias?: readonly [number, number]; readonly fill?: number; readonly scale?: number; readonly valueDim?: number; readonly opset?: number; readonly fedWeights?: boolean; /** A past of no positions, as at the start of a generation. */ readonly start?: boolean }
 
 const B = 2, S = 6, H = 2, D = 4, width = 8;
 
-function attention({ title, causal = false, past = 0, mask, bias, fill = -10_000, scale, valueDim = D, opset = 17, fedWeights = false }: Wanted): Fixture {
+function attention({ title, causal = false, past = 0, mask, bias, fill = -10_000, scale, valueDim = D, opset = 17, fedWeights = false, start = false }: Wanted): Fixture {
   const random = seeded(title.length * 7919 + past), T = past + S, columns = H * (2 * D + valueDim);
-  const x = floats('input', [B, S, width], random, 1.5), weights = floats('weights', [width, columns], random, 1), b = floats('bias', [columns], random, 0.5), held = past ? floats('past', [2, B, H, past, D], random, 1.5) : undefined;
+  const x = floats('input', [B, S, width], random, 1.5), weights = floats('weights', [width, columns], random, 1), b = floats('bias', [columns], random, 0.5), held = past || start ? floats('past', [2, B, H, past, D], random, 1.5) : undefined;
   const scores: (Fed & { readonly data: Float32Array }) | undefined = bias && floats('attention_bias', [...bias, S, T], random, 2), weight = <F extends Fed>(fed: F): F => (fedWeights ? fed : { ...fed, weight: true });
   const projected = (sample: number, i: number, column: number): number => { let sum = b.data[column]; for (let n = 0; n < width; n++) sum += x.data[(sample * S + i) * width + n] * weights.data[n * columns + column]; return sum; };
   const cached = (which: 0 | 1, sample: number, j: number, h: number, d: number): number => held!.data[(((which * B + sample) * H + h) * past + j) * D + d];
@@ -45,6 +45,7 @@ export const fixtures: readonly Fixture[] = [
   ...[forms.lengths, forms.cells, forms.perQuery].map(mask => attention({ title: `fill value −3, ${mask.name}`, mask, fill: -3 })),
   ...([[1, 1], [1, H], [B, 1], [B, H]] as const).map(bias => attention({ title: `bias of ${bias.join(' × ')}`, bias })),
   attention({ title: 'bias, causal, cells of keys', bias: [1, H], causal: true, mask: forms.cells }),
+  attention({ title: 'empty past, causal, cells of keys', start: true, causal: true, mask: forms.cells }),
   attention({ title: 'past', past: 3 }),
   attention({ title: 'past, causal', past: 3, causal: true }),
   ...[later.lengths, later.ends, later.cells, later.perQuery].map(mask => attention({ title: `past, causal, ${mask.name}`, past: 3, causal: true, mask })),

@@ -6,6 +6,8 @@ interface Wanted {
   readonly title: string;
   readonly causal?: boolean; readonly bias?: boolean; readonly mask?: Form; readonly scoreBias?: readonly [number, number]; readonly fill?: number; readonly scale?: number; readonly valueDim?: number;
   readonly past?: number; readonly queries?: number;
+  /** A past of no positions, as at the start of a generation. */
+  readonly start?: boolean;
   /** Which beam made each position of each sample's past: then it lies in a buffer of `room` that the present shares. */
   readonly beams?: readonly (readonly number[])[];
   /** Keys of another sequence: [batch, key, head · dim], or as an encoder's cache has them, [batch, head, key, dim]. */
@@ -14,10 +16,10 @@ interface Wanted {
 
 const B = 2, H = 2, D = 4, long = 12;
 
-function multiHead({ title, causal = false, bias = false, mask, scoreBias, fill = -10_000, scale, valueDim = D, past = 0, queries: S = 6, beams, cross, cached = false }: Wanted): Fixture {
+function multiHead({ title, causal = false, bias = false, mask, scoreBias, fill = -10_000, scale, valueDim = D, past = 0, start = false, queries: S = 6, beams, cross, cached = false }: Wanted): Fixture {
   const random = seeded(title.length * 104_729 + past), L = cross ?? S, T = past + L, room = beams ? long : past, last = cached ? ([B, H, L] as const) : ([B, L] as const);
   const query = floats('query', [B, S, H * D], random, 2), key = floats('key', cached ? [...last, D] : [...last, H * D], random, 2), value = floats('value', cached ? [...last, valueDim] : [...last, H * valueDim], random, 2);
-  const biases = bias ? floats('bias', [H * (2 * D + valueDim)], random) : undefined, held = past ? { key: floats('past_key', [B, H, room, D], random, 2), value: floats('past_value', [B, H, room, valueDim], random, 2) } : undefined;
+  const biases = bias ? floats('bias', [H * (2 * D + valueDim)], random) : undefined, held = past || start ? { key: floats('past_key', [B, H, room, D], random, 2), value: floats('past_value', [B, H, room, valueDim], random, 2) } : undefined;
   const scores: (Fed & { readonly data: Float32Array }) | undefined = scoreBias && floats('attention_bias', [...scoreBias, S, T], random, 2), added = scores && broadcastBias(scores);
   // What an encoder's cache holds has its bias already.
   const given = (of: Fed, size: number, offset: number, b: number, j: number, h: number, d: number): number => (cached ? of.data[((b * H + h) * L + j) * size + d] : of.data[(b * L + j) * H * size + h * size + d] + (biases?.data[offset + h * size + d] ?? 0));
@@ -54,6 +56,7 @@ export const fixtures: readonly Fixture[] = [
   ...[forms.lengths, forms.cells, forms.perQuery].map(mask => multiHead({ title: `causal, ${mask.name}`, causal: true, mask })),
   multiHead({ title: 'fill value −3, cells of keys', mask: forms.cells, fill: -3 }),
   ...([[1, 1], [1, H], [B, 1], [B, H]] as const).map(scoreBias => multiHead({ title: `bias of ${scoreBias.join(' × ')}`, scoreBias })),
+  multiHead({ title: 'empty past, causal', start: true, causal: true }),
   multiHead({ title: 'past', past: 3 }),
   multiHead({ title: 'past, causal, biases inside', past: 3, causal: true, bias: true }),
   ...[later.lengths, later.cells, later.perQuery].map(mask => multiHead({ title: `past, causal, ${mask.name}`, past: 3, causal: true, mask })),

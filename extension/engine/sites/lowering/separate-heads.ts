@@ -42,7 +42,8 @@ export function separateAttention(node: Node, view: GraphView, inputs: SeparateI
   const graph = new AddedGraph(view.model.opsets.get('') ?? view.model.opsets.get('ai.onnx') ?? 1), valueWidth = view.dims(value), valueDim = cached ? valueWidth?.[3] : valueWidth?.[2] === undefined ? undefined : valueWidth[2] / heads;
   const split = (name: string): Operand => ({ value: name, layout: 'b s (h d)', heads }), whole = (name: string): Operand => ({ value: name, layout: 'b h s d', heads });
   const plain = (operand: Operand, size: number | undefined): Tracked => ({ operand, factors: [], heads, dim: size, nodes: [], repeated: false });
-  const biased = (name: string, from: number, to: number | undefined): string => (bias ? graph.node('Add', [name, graph.slice(bias, 0, from, to ?? 2 ** 31 - 1)]) : name);
+  // onnxruntime's kernels are for float32, also where the model is float16.
+  const wide = (name: string): string => graph.cast(name, dataType.float), biased = (name: string, from: number, to: number | undefined): string => (bias ? graph.node('Add', [wide(name), wide(graph.slice(bias, 0, from, to ?? 2 ** 31 - 1))]) : name);
   const past = pastKey ? (length ? graph.reshape(graph.cast(length, dataType.int64), [1]) : graph.dim(pastKey, 2)) : undefined;
   const keys = cached ? graph.dim(key, 2) : past ? graph.node('Add', [graph.dim(key, 1), past]) : graph.dim(key, 1);
   const ofPresent = (name: string): Operand => {

@@ -1,4 +1,5 @@
 /** com.microsoft Attention: hidden states and the merged weights of q, k and v go in; masks of all kinds, a past, a bias on the scores. */
+import { dataType } from '../../onnx/model.ts';
 import { mergedAttention, mergedRefusals, pastAndBias } from '../lowering/merged-projection.ts';
 import type { Pattern } from '../site-plan.ts';
 
@@ -20,6 +21,10 @@ export const msAttention: Pattern = {
     if (node.op !== 'Attention' || node.domain !== 'com.microsoft') return undefined;
     const [input, weights, bias, mask, past, attentionBias] = node.inputs;
     if (!bias) return { node: node.name, operator, reason: noBias };
-    return mergedAttention(node, view, { input, weights, bias, mask, past, attentionBias }, graph => graph.node('Add', [graph.node('MatMul', [input, weights]), bias]));
+    return mergedAttention(node, view, { input, weights, bias, mask, past, attentionBias }, graph => {
+      // onnxruntime's kernel is for float32, also where the model is float16.
+      const wide = (value: string): string => graph.cast(value, dataType.float);
+      return graph.node('Add', [graph.node('MatMul', [wide(input), wide(weights)]), wide(bias)]);
+    });
   },
 };
