@@ -10,7 +10,7 @@ import { worst } from './twin.ts';
 const folder = mkdtempSync(join(tmpdir(), 'attnscope-operators-')), cases = join(import.meta.dirname, 'cases');
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-const fixtures = (await Promise.all(readdirSync(cases).filter(file => file.endsWith('.ts')).map(file => import(`./cases/${file}`) as Promise<{ readonly fixtures: readonly Fixture[] }>))).flatMap(module => module.fixtures);
+const fixtures = (await Promise.all(readdirSync(cases).filter(file => file.endsWith('.ts')).map(file => import(`./cases/${file.slice(0, -3)}.ts`) as Promise<{ readonly fixtures: readonly Fixture[] }>))).flatMap(module => module.fixtures);
 
 it('has no two fixtures of one name', () => expect(new Set(fixtures.map(one => one.name)).size).toBe(fixtures.length));
 

@@ -66,7 +66,7 @@ function floats(tensor: ort.Tensor): Float64Array { return Float64Array.from(ten
 
 /** Any layout as [batch, position, head, dim]. */
 export function normalise(tensor: ort.Tensor, operand: Operand): Array4 {
-  const data = floats(tensor), dims = tensor.dims, axes = operand.layout.replace(/\(.*?\)/g, group => group.replace(' ', '_')).split(' ');
+  const { data, dims } = cut(floats(tensor), tensor.dims, operand.slice), axes = operand.layout.replace(/\(.*?\)/g, group => group.replace(' ', '_')).split(' ');
   if (axes.length !== dims.length) throw new Error(`${operand.value} has shape ${dims.join('×')}, not ${operand.layout satisfies Layout}`);
   const size: Record<string, number> = { b: 1, h: 1, s: 1, d: 1 }, order: string[] = [];
   axes.forEach((axis, i) => {
@@ -82,6 +82,13 @@ export function normalise(tensor: ort.Tensor, operand: Operand): Array4 {
   const { b: B, s: S, h: H, d: D } = size, result = new Float64Array(B * S * H * D);
   for (let b = 0, at = 0; b < B; b++) for (let s = 0; s < S; s++) for (let h = 0; h < H; h++) for (let d = 0; d < D; d++) result[at++] = data[b * stride['b'] + s * stride['s'] + h * stride['h'] + d * stride['d']];
   return { shape: [B, S, H, D], data: result };
+}
+
+/** The part of the last axis that is the operand. */
+function cut(data: Float64Array, dims: readonly number[], slice: Operand['slice']): { readonly data: Float64Array; readonly dims: readonly number[] } {
+  if (!slice) return { data, dims };
+  const [start, end] = slice, width = dims[dims.length - 1];
+  return { data: data.filter((_, n) => n % width >= start && n % width < end), dims: [...dims.slice(0, -1), end - start] };
 }
 
 /** Reads a mask at [batch, head, query, key] with NumPy's rules; `batch` splits a merged first axis; of five axes the first two are the batch. */
