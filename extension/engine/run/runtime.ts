@@ -6,8 +6,11 @@ import { basename } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import type { Feed } from './feeds.ts';
+import { keepHalvesAsBits } from './half-tensors.ts';
 import type { Place } from './places.ts';
 import { own } from '../onnx/graph-builder.ts';
+
+keepHalvesAsBits();
 
 /** Tensors of a run; taking one gives it away, so that its memory can go. */
 export interface Fetched { take(output: string): FetchedTensor }
