@@ -3,6 +3,7 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { operatorRows } from '../../extension/engine/sites/operator-table.ts';
 import type { Fixture } from './fixture.ts';
 import { traceFixture } from './trace-fixture.ts';
 import { worst } from './twin.ts';
@@ -11,6 +12,11 @@ const folder = mkdtempSync(join(tmpdir(), 'attnscope-operators-')), cases = join
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const fixtures = (await Promise.all(readdirSync(cases).filter(file => file.endsWith('.ts')).map(file => import(`./cases/${file.slice(0, -3)}.ts`) as Promise<{ readonly fixtures: readonly Fixture[] }>))).flatMap(module => module.fixtures);
+
+it('has a fixture for every operator that the table calls compared', () => {
+  const named = new Set(fixtures.map(one => one.name.split(':')[0]));
+  expect(operatorRows().filter(row => row.compared !== null && !named.has(row.operator)).map(row => row.operator)).toEqual([]);
+});
 
 it('has no two fixtures of one name', () => expect(new Set(fixtures.map(one => one.name)).size).toBe(fixtures.length));
 
@@ -30,7 +36,7 @@ describe.each(fixtures.map(fixture => [fixture.name, fixture] as const))('%s', (
     expect(worst(seen.pattern, twin.pattern), 'probabilities').toBeLessThan(tolerance);
     expect(worst(seen.entropy, twin.entropy), 'entropy').toBeLessThan(tolerance * 10);
     if (seen.ownScores) expect(worst(seen.ownScores, fixture.scores!.of === 'prob' ? seen.pattern : seen.scores, twin.seen), 'the operator\'s own scores').toBeLessThan(tolerance * 10);
-    expect(seen.parity).toMatchObject({ of: 'output', ok: true });
+    expect(seen.parity).toMatchObject({ of: seen.site.capture === 'graph' ? 'pattern' : 'output', ok: true });
     expect(seen.emptyRows).toBe(twin.emptyRows);
     expect(seen.misshapen, 'outputs whose shapes are not what was inferred').toEqual([]);
     expect(seen.changed, 'outputs that the taps changed').toEqual([]);

@@ -6,6 +6,7 @@ import type { RefusedSite, Site } from '../../extension/contract/site.ts';
 import type { Parity } from '../../extension/contract/trace.ts';
 import { completeCapture } from '../../extension/engine/analysis/complete.ts';
 import { exportPattern } from '../../extension/engine/analysis/export-pattern.ts';
+import { toHalf } from '../../extension/engine/maths/half.ts';
 import { buildModel } from '../../extension/engine/onnx/build.ts';
 import { dataType } from '../../extension/engine/onnx/model.ts';
 import { writeSkeleton } from '../../extension/engine/onnx/writer.ts';
@@ -82,9 +83,10 @@ function sameBits(a: ort.Tensor, b: ort.Tensor): boolean {
   return a.dims.join() === b.dims.join() && bytes(a).equals(bytes(b));
 }
 
-function bytesOf({ data, type = dataType.float }: Fed): { readonly dtype: string; readonly ort: ort.Tensor.Type; readonly array: Float32Array | Int32Array | BigInt64Array | Uint8Array | Int8Array } {
+function bytesOf({ data, type = dataType.float }: Fed): { readonly dtype: string; readonly ort: ort.Tensor.Type; readonly array: Float32Array | Uint16Array | Int32Array | BigInt64Array | Uint8Array | Int8Array } {
   switch (type) {
     case dataType.float: return { dtype: 'F32', ort: 'float32', array: Float32Array.from(data) };
+    case dataType.float16: return { dtype: 'F16', ort: 'float16', array: toHalf(Float32Array.from(data)) };
     case dataType.int32: return { dtype: 'I32', ort: 'int32', array: Int32Array.from(data) };
     case dataType.int64: return { dtype: 'I64', ort: 'int64', array: BigInt64Array.from(Array.from(data), BigInt) };
     case dataType.uint8: return { dtype: 'U8', ort: 'uint8', array: Uint8Array.from(data) };

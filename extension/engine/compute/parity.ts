@@ -38,13 +38,13 @@ export async function measureParity(input: ParityInput): Promise<Parity> {
     for (let n = 0; n < at.length; n += step) { await compare(input, b, at.slice(n, n + step), pattern, output); await input.between(); }
   }
   if (rows === Infinity) return none('No real query sees a key.');
-  const checked = ownPattern ? pattern : output, tolerance = toleranceOf(checked);
+  const checked = ownPattern ? pattern : output, tolerance = toleranceOf(checked, capture.half);
   const base = { of: ownPattern ? 'pattern' as const : 'output' as const, rows, dtype: view.dtype, tolerance };
   if (!checked.finite || !output.finite) return { ...base, maxAbs: null, ok: false, why: 'Some values are not finite.' };
   const maxAbs = checked.most;
   if (!(maxAbs <= tolerance)) return { ...base, maxAbs, ok: false, why: `${ownPattern ? 'The probabilities rebuilt from q and k' : 'The output rebuilt from q, k and v'} differ${ownPattern ? '' : 's'} from the graph's own by ${short(maxAbs)}; up to ${short(tolerance)} is rounding.` };
   // An output that the graph itself rounds to 8 bits is cut off at both ends as well: no measure of anything.
-  const outputTolerance = toleranceOf(output), measured = ownOutput !== undefined && !capture.rounding?.out;
+  const outputTolerance = toleranceOf(output, capture.half), measured = ownOutput !== undefined && !capture.rounding?.out;
   if (ownPattern && measured && !(output.most <= outputTolerance)) return { ...base, maxAbs, ok: false, why: `The probabilities agree, but their product with v differs from the site's own output by ${short(output.most)}; up to ${short(outputTolerance)} is rounding.` };
   return { ...base, maxAbs, ok: true };
 }
@@ -67,7 +67,7 @@ async function compare(input: ParityInput, b: number, at: readonly number[], pat
     to.scale = Math.max(to.scale, one.size);
     to.finite &&= Number.isFinite(one.sum) && one.size < Infinity;
   }
-  if (view.dtype === 'F16' || pattern.most > smallest || output.most > smallest) await addNoise(chosen, rows, v, pattern, output);
+  if (view.dtype === 'F16' || capture.half || pattern.most > smallest || output.most > smallest) await addNoise(chosen, rows, { v, half: view.dtype === 'F16' || capture.half === true }, pattern, output);
 }
 
 /**
@@ -96,10 +96,10 @@ function ownRows({ view, capture, side }: ParityInput, name: string, b: number, 
   return out;
 }
 
-/** The noise floor: what rounding q, k and v once more to their type changes. */
-async function addNoise(chosen: Chosen, rows: readonly number[], v: Float32Array | undefined, pattern: Difference, output: Difference): Promise<void> {
+/** The noise floor: what rounding q, k and v once more to their type changes; to float16 where the graph itself computed in it. */
+async function addNoise(chosen: Chosen, rows: readonly number[], { v, half: rough }: { readonly v: Float32Array | undefined; readonly half: boolean }, pattern: Difference, output: Difference): Promise<void> {
   const { view, batch } = chosen, { heads, kvHeads, keys, dim, valueDim } = view, block = { heads, kvHeads, rows: rows.length, keys, dim };
-  const half = view.dtype === 'F16' ? 2 ** -11 : 2 ** -23, p = await cells(chosen, rows, 0, keys, 0), q = new Float32Array(rows.length * heads * dim);
+  const half = rough ? 2 ** -11 : 2 ** -23, p = await cells(chosen, rows, 0, keys, 0), q = new Float32Array(rows.length * heads * dim);
   rows.forEach((i, r) => q.set(readRows(view, 'hook_q', batch, i, i + 1), r * heads * dim));
   const base = await scoreBlock(block, { q, k: chosen.k!, scale: view.scale, softcap: view.softcap });
   const shaken = await scoreBlock(block, { q: shake(q, half, 1), k: shake(chosen.k!, half, 2), scale: view.scale, softcap: view.softcap });
@@ -113,8 +113,8 @@ async function addNoise(chosen: Chosen, rows: readonly number[], v: Float32Array
   for (let n = 0; n < plain.length; n++) output.noise = Math.max(output.noise, Math.abs(changed[n] - plain[n]));
 }
 
-/** Twice the noise floor, as the graph's own rounding counts too; sums of large outputs are also off by 2⁻²⁰ of their size. */
-function toleranceOf({ noise, scale, rounded }: Difference): number { return Math.max(smallest, 2 * noise, scale > 10 ? scale * 2 ** -20 : 0) + rounded; }
+/** Twice the noise floor, as the graph's own rounding counts too; sums of large outputs are also off by 2⁻²⁰ of their size, and what is written in float16 by 2⁻¹¹ of it, scores, probabilities and output each. */
+function toleranceOf({ noise, scale, rounded }: Difference, half = false): number { return Math.max(smallest, 2 * noise + (half ? 3 * scale * 2 ** -11 : 0), scale > 10 ? scale * 2 ** -20 : 0) + rounded; }
 
 /** Every element moved by `half` of itself, up or down (always the same way). */
 function shake(values: Float32Array, half: number, salt: number): Float32Array {

@@ -165,7 +165,7 @@ function writeSite({ plan, taps, fetched, part, side, stored }: SiteWriting): Si
     ...site, scale: scale === null ? site.scale : Number(scale.toPrecision(9)), ...(q && k && v ? { heads: q[2], kvHeads: k[2], headDim: q[3], valueDim: v[3] } : statistics ? { heads: statistics.heads } : {}),
   };
   return {
-    site: filled, dtype: stored, softcap: plan.softcap, masks, rows,
+    site: filled, dtype: stored, ...(plan.half ? { half: true } : {}), softcap: plan.softcap, masks, rows,
     rule: ruled ? { causal: plan.rule.causal, window: plan.rule.window, offset: plan.rule.offset === 'past' && q && k ? k[1] - q[1] : 0 } : { causal: false, window: null, offset: 0 },
     statistics: statistics ? 'graph' : 'missing',
     ...(plan.rounding ? { rounding: plan.rounding } : {}), ...(sink ? { sink } : {}), ...(ownPattern ? { ownPattern } : {}), ...(ownOutput ? { ownOutput } : {}), ...(statistics ? { receivedFrom: statistics.receivedFrom } : {}),

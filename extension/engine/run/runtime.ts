@@ -16,6 +16,9 @@ keepHalvesAsBits();
 export interface Fetched { take(output: string): FetchedTensor }
 export interface FetchedTensor { readonly dims: readonly number[]; readonly data: Float32Array | Uint16Array | BigInt64Array | Uint8Array }
 
+// The native half of onnxruntime-node 1.30 neither reads nor fills a Float16Array, which its JavaScript half makes of float16 tensors where there is one (Node 24); without one it keeps Uint16Array.
+Reflect.deleteProperty(globalThis, 'Float16Array');
+
 export class Runtime {
   readonly #session: ort.InferenceSession;
   private constructor(session: ort.InferenceSession) { this.#session = session; }

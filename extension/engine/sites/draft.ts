@@ -1,6 +1,7 @@
 /** The parts of a site that every pattern fills the same way; names are given when all sites are known. */
 import type { CaptureWay, MaskShape, Site, SiteForm, SiteSource } from '../../contract/site.ts';
-import type { GraphView, Node } from '../onnx/model.ts';
+import { dataType, type GraphView, type Node } from '../onnx/model.ts';
+import { elementType } from './element-type.ts';
 import { formOf } from './form.ts';
 import { kindOf, projections } from './kind.ts';
 import { maskShape } from './masks.ts';
@@ -44,5 +45,6 @@ export function planOf(draft: Draft, view: GraphView): SitePlan {
     taps: { q: q ?? null, k: k ?? null, v: v ?? null, probs: plan.softmax?.probs ?? null, out: plan.out?.value ?? null },
     source: told ?? sourceOf(node, plan.nodes, [q, k].flatMap(value => (value === undefined ? [] : [...projections(view, value)].map(each => each.inputs[1])))),
   };
-  return { ...plan, site };
+  const half = [q, node.outputs[0], plan.out?.value].some(value => value !== undefined && elementType(view, value) === dataType.float16);
+  return { ...plan, ...(half ? { half } : {}), site };
 }

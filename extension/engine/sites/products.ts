@@ -1,7 +1,7 @@
 /** Products of two activations, as MatMul or Einsum write them, and which axis of each side is what. */
 import type { GraphView, Node } from '../onnx/model.ts';
 import { axesOf, type Axes } from './operands.ts';
-import { activations, attributeInt } from './walk.ts';
+import { activations, attributeFloat, attributeInt } from './walk.ts';
 
 /** The product of two activations. */
 export function isProduct(view: GraphView, node: Node): boolean {
@@ -14,39 +14,51 @@ export interface Side { readonly value: string; readonly axes: Axes }
 
 /** q·kᵀ: the sides of `node`, undefined where it is no such product. */
 export function scoreSides(view: GraphView, node: Node): { readonly q: Side; readonly k: Side; readonly rank: 3 | 4 } | undefined {
-  const [q, k] = node.inputs;
+  const [first, second] = node.inputs;
   if (node.op === 'Einsum') {
-    const [a, b, out] = letters(node) ?? [];
-    if (!a || !b || !out) return undefined;
-    const key = out[out.length - 1], dim = shared(a, b, out), query = out[out.length - 2];
+    const [one, other, out] = letters(node) ?? [];
+    if (!one || !other || !out) return undefined;
+    const key = out[out.length - 1], dim = shared(one, other, out), query = out[out.length - 2];
+    // Either side may be named first.
+    const [a, b, q, k] = one.includes(key) ? [other, one, second, first] : [one, other, first, second];
     if (!dim || a.includes(key) || b.includes(query)) return undefined;
     const names = named(out.slice(0, -2), { [query]: 's', [dim]: 'd' }), names2 = named(out.slice(0, -2), { [key]: 's', [dim]: 'd' });
     const qAxes = axesIn(a, names), kAxes = axesIn(b, names2);
     return qAxes && kAxes && { q: { value: q, axes: qAxes }, k: { value: k, axes: kAxes }, rank: out.length === 4 ? 4 : 3 };
   }
-  const rank = rankOf(view, node);
-  if (!rank || (node.op === 'FusedMatMul' && attributeInt(node, 'transA', 0))) return undefined;
-  const transposed = node.op === 'FusedMatMul' && attributeInt(node, 'transB', 0) === 1;
-  return { q: { value: q, axes: plain(rank) }, k: { value: k, axes: transposed ? plain(rank) : rank === 4 ? axesOf.fourTransposed : axesOf.threeTransposed }, rank };
+  const rank = rankOf(view, node), turns = turnsOf(node);
+  if (!rank || !turns) return undefined;
+  return { q: { value: first, axes: turns.first ? turned(rank) : plain(rank) }, k: { value: second, axes: turns.second ? plain(rank) : turned(rank) }, rank };
 }
 
 /** p·v: v's side, and the axes of the output, undefined where `node` is no such product. */
 export function mixSides(view: GraphView, node: Node): { readonly v: Side; readonly out: Side } | undefined {
-  const [, v] = node.inputs, [out] = node.outputs;
+  const [first, second] = node.inputs, [out] = node.outputs;
   if (node.op === 'Einsum') {
-    const [p, b, o] = letters(node) ?? [];
-    if (!p || !b || !o) return undefined;
+    const [one, other, o] = letters(node) ?? [];
+    if (!one || !other || !o) return undefined;
+    // The probabilities are the side whose last axis is summed over.
+    const [p, b, v] = o.includes(one[one.length - 1]) ? [other, one, first] : [one, other, second];
     const key = p[p.length - 1], query = p[p.length - 2], dim = [...b].find(letter => !p.includes(letter));
     if (!dim || o.includes(key) || !o.includes(query) || !o.includes(dim)) return undefined;
     const vAxes = axesIn(b, named(p.slice(0, -2), { [key]: 's', [dim]: 'd' })), outAxes = axesIn(o, named(p.slice(0, -2), { [query]: 's', [dim]: 'd' }));
     return vAxes && outAxes && { v: { value: v, axes: vAxes }, out: { value: out, axes: outAxes } };
   }
-  const rank = rankOf(view, node);
-  if (!rank || (node.op === 'FusedMatMul' && (attributeInt(node, 'transA', 0) || attributeInt(node, 'transB', 0)))) return undefined;
-  return { v: { value: v, axes: plain(rank) }, out: { value: out, axes: plain(rank) } };
+  const rank = rankOf(view, node), turns = turnsOf(node);
+  if (!rank || !turns || turns.first || node.op === 'FusedMatMul' && attributeFloat(node, 'alpha', 1) !== 1) return undefined;
+  return { v: { value: second, axes: turns.second ? turned(rank) : plain(rank) }, out: { value: out, axes: plain(rank) } };
+}
+
+/** Whether each side of a product is given with its last two axes swapped; undefined where other axes are. */
+function turnsOf(node: Node): { readonly first: boolean; readonly second: boolean } | undefined {
+  if (node.op !== 'FusedMatMul') return { first: false, second: false };
+  if (attributeInt(node, 'transBatchA', 0) || attributeInt(node, 'transBatchB', 0)) return undefined;
+  return { first: attributeInt(node, 'transA', 0) === 1, second: attributeInt(node, 'transB', 0) === 1 };
 }
 
 export const plain = (rank: 3 | 4): Axes => (rank === 4 ? axesOf.four : axesOf.three);
+
+const turned = (rank: 3 | 4): Axes => (rank === 4 ? axesOf.fourTransposed : axesOf.threeTransposed);
 
 /** Rank of a product where it is three or four, from whichever of its values is known. */
 function rankOf(view: GraphView, product: Node): 3 | 4 | undefined {

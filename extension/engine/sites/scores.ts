@@ -180,7 +180,7 @@ export interface ProbabilityChain { readonly product: Node; /** Probabilities be
 export function probabilityChain(view: GraphView, value: string, probs = value, depth = 0): ProbabilityChain | undefined {
   if (depth > 12) return undefined;
   for (const node of view.consumers(value)) {
-    if (isProduct(view, node) && node.inputs[0] === value) return { product: node, probs, error: 0, nodes: [node] };
+    if (isProduct(view, node) && (node.inputs[0] === value || node.op === 'Einsum')) return { product: node, probs, error: 0, nodes: [node] };
     const guarded = isGuard(view, node, value);
     const next = guarded ? probabilityChain(view, node.outputs[0], node.outputs[0], depth + 1)
       : (passes(node) || (node.domain === '' && (node.op === 'Reshape' || node.op === 'Unsqueeze' || node.op === 'Squeeze') && node.inputs[0] === value))

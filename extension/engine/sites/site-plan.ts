@@ -59,6 +59,8 @@ export interface SitePlan {
   readonly sink?: string;
   /** What the tapped graph gets for this site; the operands, masks, scales and the sink may name its outputs. What a fused operator hides: q after its rotary embedding, k with the past, masks from lengths. */
   readonly added?: Added;
+  /** The graph computes this site in float16, so that its own numbers are rounded to it. */
+  readonly half?: true;
   /** All nodes of the match; the match that covers most wins. */
   readonly nodes: readonly Node[];
 }

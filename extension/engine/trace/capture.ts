@@ -44,6 +44,8 @@ export interface SiteCapture {
   readonly site: Site;
   /** Type of q, k, v as stored. */
   readonly dtype: 'F32' | 'F16';
+  /** The graph computed in float16. */
+  readonly half?: true;
   /** The operator's own rule; `offset` already a number. Window: keys p−left ≤ j ≤ p+right with p = query + offset; −1 is unbounded. */
   readonly rule: { readonly causal: boolean; readonly offset: number; readonly window: readonly [number, number] | null };
   readonly softcap: number;

@@ -44,6 +44,7 @@ export async function measureMask(input: MaskInput, between: () => Promise<void>
   if (!recognised && input.real) {
     const seen = await fit(cells.visible, dims, input, input.real, breathe);
     if (seen) shape = shapeOf({ ...base, rule: seen.rule, ...keysOf(seen.keys, dims, batch, keys), ...(cells.biased ? { bias } : {}) }, input);
+    else if (movesOn(cells.visible, dims, input.real)) shape = { ...shape, causal: true, padding: true, additive: cells.biased };
   } else if (!recognised) shape = { ...input.claimed, additive: cells.biased };
   // What the operator does by itself holds, however a mask of cells hides the rest.
   if (!recognised && input.rule.causal) shape = { ...shape, causal: true };
@@ -139,6 +140,23 @@ async function fit(visible: Uint8Array, [B, H, Q, K]: readonly number[], input: 
     if (await matches(visible, [B, H, Q, K], of, keys, real, breathe)) return { rule, keys };
   }
   return undefined;
+}
+
+/** Whether the last key that a query sees moves on by one with every query, from a place of each sample's own, as of samples of different lengths in one cache. */
+function movesOn(visible: Uint8Array, [B, H, Q, K]: readonly number[], real: (b: number, i: number) => boolean): boolean {
+  if (B === 1) return false;
+  let several = true;
+  for (let b = 0; b < B; b++) {
+    const ahead = new Set<number>();
+    let rows = 0;
+    for (let h = 0; h < H; h++) for (let i = 0; i < Q; i++) {
+      const at = ((b * H + h) * Q + i) * K, last = real(b, i) ? visible.subarray(at, at + K).lastIndexOf(1) : -1;
+      if (last >= 0) { ahead.add(last - i); rows++; }
+    }
+    if (ahead.size > 1) return false;
+    several &&= rows > H;
+  }
+  return several;
 }
 
 async function matches(visible: Uint8Array, [B, H, Q, K]: readonly number[], of: Visibility, keys: Uint8Array, real: ((b: number, i: number) => boolean) | undefined, breathe: Breathe): Promise<boolean> {

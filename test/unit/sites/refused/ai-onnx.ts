@@ -5,7 +5,9 @@ import { oneNode, type RefusedModel } from './refused-model.ts';
 const q = [1, 2, 'S', 4], past = [1, 2, 'P', 4], float = (name: string, ...dims: (number | string)[]) => ({ name, type: dataType.float, dims });
 
 export const refused: readonly RefusedModel[] = [
-  { operator: 'ai.onnx.Attention', form: 'nonpad_kv_seqlen', model: oneNode('ai.onnx.Attention', [q, q, q, undefined, undefined, undefined, [1]], {}, 1, [1, 1, 1, 1, 1, 1, dataType.int64]) },
+  { operator: 'ai.onnx.Attention', form: 'a past and nonpad_kv_seqlen', model: oneNode('ai.onnx.Attention', [q, q, q, undefined, past, past, [1]], {}, 3, [1, 1, 1, 1, 1, 1, dataType.int64]) },
+  { operator: 'ai.onnx.Attention', form: 'inputs of other than three or four axes, or three without head counts', model: oneNode('ai.onnx.Attention', [[1, 4, 8], [1, 4, 8], [1, 4, 8]]) },
+  { operator: 'ai.onnx.Attention', form: 'inputs of other than three or four axes, or three without head counts', model: oneNode('ai.onnx.Attention', [[4, 8], [4, 8], [4, 8]]) },
   { operator: 'ai.onnx.Attention', form: 'a past without present outputs', model: oneNode('ai.onnx.Attention', [q, q, q, undefined, past, past]) },
   {
     operator: 'ai.onnx.Softmax', form: 'probabilities with more than four axes',
