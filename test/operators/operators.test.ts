@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { operatorRows } from '../../extension/engine/sites/operator-table.ts';
 import type { Fixture } from './fixture.ts';
+import { fixtures as linear } from './linear-attention.ts';
 import { traceFixture } from './trace-fixture.ts';
 import { worst } from './twin.ts';
 
@@ -14,7 +15,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const fixtures = (await Promise.all(readdirSync(cases).filter(file => file.endsWith('.ts')).map(file => import(`./cases/${file.slice(0, -3)}.ts`) as Promise<{ readonly fixtures: readonly Fixture[] }>))).flatMap(module => module.fixtures);
 
 it('has a fixture for every operator that the table calls compared', () => {
-  const named = new Set(fixtures.map(one => one.name.split(':')[0]));
+  const named = new Set([...fixtures, ...linear].map(one => one.name.split(':')[0]));
   expect(operatorRows().filter(row => row.compared !== null && !named.has(row.operator)).map(row => row.operator)).toEqual([]);
 });
 

@@ -98,7 +98,7 @@ function bytesOf({ data, type = dataType.float }: Fed): { readonly dtype: string
 
 function tensorOfInput(input: Fed): ort.Tensor { const { ort: type, array } = bytesOf(input); return new ort.Tensor(type as 'float32', array as Float32Array, [...input.dims]); }
 
-function safetensors(inputs: readonly Fed[]): Uint8Array {
+export function safetensors(inputs: readonly Fed[]): Uint8Array {
   const header: Record<string, unknown> = {}, parts: Uint8Array[] = [];
   let at = 0;
   for (const input of inputs) {

@@ -4,6 +4,7 @@ import type { SiteCapture } from '../trace/capture.ts';
 import { readRows, type SiteView } from '../trace/site-view.ts';
 import type { TensorStore } from '../trace/tensor-store.ts';
 import { compareBlock, scoreBlock, valuesBlock } from './kernel.ts';
+import { impliedParity } from './implied-parity.ts';
 import { additiveBlock, blockCells, blockInputs, cells, prepare, type Chosen } from './rows.ts';
 
 /** Largest error that is not worth a word, for float32 sums of any order. */
@@ -25,7 +26,7 @@ interface Difference { most: number; noise: number; finite: boolean; scale: numb
 export async function measureParity(input: ParityInput): Promise<Parity> {
   const { view, capture } = input, { ownPattern, ownOutput } = capture;
   const none = (why: string): Parity => ({ maxAbs: null, of: 'none', rows: 0, dtype: view.dtype, tolerance: smallest, ok: null, why });
-  if (view.site.form === 'linear') return none('Linear attention has no probabilities to compare.');
+  if (view.site.form === 'linear') return await impliedParity(view, capture, input.side, input.live, input.between) ?? none('Linear attention has no probabilities to compare.');
   if (view.from === 'pattern' || view.site.capture === 'softmax-only') return none(`Only the softmax could be read, so there is nothing to compare it with.${view.site.why ? ` ${view.site.why}` : ''}`);
   if (view.from === 'nothing') return none('Neither q and k nor the probabilities could be read.');
   if (!ownPattern && !ownOutput) return none('The graph gives neither its probabilities nor its output.');

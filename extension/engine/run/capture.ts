@@ -61,7 +61,7 @@ async function captureInto(request: TraceRequest, { progress, alter, sparing }: 
   writers.push(part);
   const side = PartWriter.create(files.side);
   writers.push(side);
-  const taps = planTaps(model, view, plans, { stored, keepZ: request.keep?.z ?? false, sparing: sparing ?? tokens.length >= sparingFrom, broadcastMasks: shapesKnown(plans, inputs), ...(logits ? { logits } : {}) });
+  const taps = planTaps(model, view, plans, { stored, keepZ: request.keep?.z ?? false, keepPattern: request.keep?.pattern ?? false, sparing: sparing ?? tokens.length >= sparingFrom, broadcastMasks: shapesKnown(plans, inputs), ...(logits ? { logits } : {}) });
   const skeleton = writeSkeleton(model, taps.edits);
   clock.lap('open');
   progress({ phase: 'session' });
@@ -148,6 +148,7 @@ function writeSite({ plan, taps, fetched, part, side, stored }: SiteWriting): Si
     return `${site.name}.${name}`;
   };
   if (taps.pattern !== undefined) { const tensor = fetched.take(taps.pattern); part.append(`${site.name}.hook_pattern`, 'F32', tensor.dims, tensor.data); }
+  if (taps.implied !== undefined) { const tensor = fetched.take(taps.implied); part.append(`${site.name}.hook_implied`, 'F32', tensor.dims, tensor.data); }
   const scales = plan.scale.map(factor => ('constant' in factor ? factor.constant ** factor.power : undefined));
   taps.scales.forEach(({ output, power }) => { scales[scales.indexOf(undefined)] = (fetched.take(output).data as Float32Array)[0] ** power; });
   const scale = plan.q ? scales.reduce<number>((product, factor) => product * (factor ?? 1), 1) : null;

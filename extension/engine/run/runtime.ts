@@ -12,12 +12,12 @@ import { own } from '../onnx/graph-builder.ts';
 
 keepHalvesAsBits();
 
+/** onnxruntime reads this before its first session: operator sets beyond the last release (27: LinearAttention) are taken as well. */
+process.env['ALLOW_RELEASED_ONNX_OPSET_ONLY'] ??= '0';
+
 /** Tensors of a run; taking one gives it away, so that its memory can go. */
 export interface Fetched { take(output: string): FetchedTensor }
 export interface FetchedTensor { readonly dims: readonly number[]; readonly data: Float32Array | Uint16Array | BigInt64Array | Uint8Array }
-
-// The native half of onnxruntime-node 1.30 neither reads nor fills a Float16Array, which its JavaScript half makes of float16 tensors where there is one (Node 24); without one it keeps Uint16Array.
-Reflect.deleteProperty(globalThis, 'Float16Array');
 
 export class Runtime {
   readonly #session: ort.InferenceSession;

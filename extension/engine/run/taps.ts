@@ -11,6 +11,8 @@ export interface TapOptions {
   /** Type that q, k, v (and z) leave the graph in. */
   readonly stored: 'F32' | 'F16';
   readonly keepZ: boolean;
+  /** Weights that linear attention implies are wanted. */
+  readonly keepPattern?: boolean;
   /** Probabilities are large; see tap-statistics.ts. */
   readonly sparing?: boolean;
   /** Masks without heads of their own leave the graph as [batch, 1, query or 1, key], so that their shape is known beforehand. */
@@ -33,6 +35,8 @@ export interface SiteTaps {
   readonly masks: readonly MaskTap[];
   /** float32 [head]. */
   readonly sink?: string;
+  /** float32 [batch, head, query, key] of linear attention; `ownOutput` is then without what a past state adds. */
+  readonly implied?: string;
   /** float32 [1]: not 0 where the plan's rule does not hold. */
   readonly unruly?: string;
 }
@@ -98,7 +102,8 @@ function tapSite(context: Context, plan: SitePlan): SiteTaps {
   const z = options.keepZ ? tensor(plan.out) : undefined;
   const softmax = plan.softmax && asMatrix(graph, plan.softmax.probs, plan.softmax.layout, plan.site.heads);
   const probs = softmax === undefined ? undefined : graph.cast(softmax, float);
-  const out = plan.out && canonical(graph, plan.out, 'b s h d');
+  const implied = options.keepPattern ? plan.implied : undefined, whole = plan.out && canonical(graph, plan.out, 'b s h d');
+  const out = whole && implied?.before !== undefined ? graph.node('Sub', [whole, canonical(graph, { ...plan.out!, value: implied.before }, 'b s h d')]) : whole;
   const like = probs ?? (plan.q && canonical(graph, plan.q, 'b h s d'));
   const side = querySide(plan);
   const rows = keptRows(context, side, like);
@@ -118,6 +123,7 @@ function tapSite(context: Context, plan: SitePlan): SiteTaps {
   };
   if (plan.rule.unless !== undefined) taps.unruly = graph.output(graph.reshape(graph.cast(plan.rule.unless, float), [-1]), float);
   if (plan.sink !== undefined) taps.sink = graph.output(graph.reshape(graph.cast(plan.sink, float), [-1]), float);
+  if (implied) taps.implied = graph.output(graph.cast(implied.weights, float), float);
   if (probs === undefined) return taps;
   const weights = realRows(context, side, probs);
   const statistics = addStatistics(graph, plan, { probs, weights, rows, view: context.view, sparing: options.sparing === true, alsoBefore: stored === float ? [q, k, v].filter(value => value !== undefined) : [] });

@@ -57,6 +57,8 @@ export interface SitePlan {
   readonly rounding?: { readonly score: number; readonly pattern: number; readonly mixed: number; readonly out: number };
   /** Logits that take part in the denominator only (attention sinks, smooth softmax): a value of one number a head, of any shape. */
   readonly sink?: string;
+  /** Of linear attention: a value [batch, head, query, key] with the weights that each output gives to each v, and a value like the output with what a past state adds to it. */
+  readonly implied?: { readonly weights: string; readonly before?: string };
   /** What the tapped graph gets for this site; the operands, masks, scales and the sink may name its outputs. What a fused operator hides: q after its rotary embedding, k with the past, masks from lengths. */
   readonly added?: Added;
   /** The graph computes this site in float16, so that its own numbers are rounded to it. */

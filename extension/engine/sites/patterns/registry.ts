@@ -3,6 +3,7 @@ import type { Pattern } from '../site-plan.ts';
 import { additive } from './additive.ts';
 import { attentionOp } from './attention-op.ts';
 import { fusedOps } from './fused-ops.ts';
+import { linearAttention } from './linear-attention.ts';
 import { msAttention } from './ms-attention.ts';
 import { msDecoderMaskedAttention } from './ms-decoder-masked-attention.ts';
 import { msMultiHeadAttention } from './ms-multi-head-attention.ts';
@@ -13,6 +14,7 @@ export const patterns: readonly Pattern[] = [
   additive,
   attentionOp,
   fusedOps,
+  linearAttention,
   msAttention,
   msDecoderMaskedAttention,
   msMultiHeadAttention,

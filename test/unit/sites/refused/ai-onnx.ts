@@ -9,6 +9,10 @@ export const refused: readonly RefusedModel[] = [
   { operator: 'ai.onnx.Attention', form: 'inputs of other than three or four axes, or three without head counts', model: oneNode('ai.onnx.Attention', [[1, 4, 8], [1, 4, 8], [1, 4, 8]]) },
   { operator: 'ai.onnx.Attention', form: 'inputs of other than three or four axes, or three without head counts', model: oneNode('ai.onnx.Attention', [[4, 8], [4, 8], [4, 8]]) },
   { operator: 'ai.onnx.Attention', form: 'a past without present outputs', model: oneNode('ai.onnx.Attention', [q, q, q, undefined, past, past]) },
+  ...['ai.onnx.LinearAttention', 'com.microsoft.LinearAttention'].flatMap(operator => [
+    { operator, form: 'no number of heads', model: oneNode(operator, [[1, 4, 8], [1, 4, 8], [1, 4, 8]], { update_rule: 'linear' }) },
+    { operator, form: 'neither a scale nor known sizes', model: oneNode(operator, [['b', 's', 'q'], ['b', 's', 'k'], ['b', 's', 'v']], { update_rule: 'linear', q_num_heads: 2, kv_num_heads: 2 }) },
+  ]),
   {
     operator: 'ai.onnx.Softmax', form: 'probabilities with more than four axes',
     model: {
