@@ -1,6 +1,6 @@
 /** The steps that the walk and `npm start -- --check` share: from the lens in model.py to what a trace shows. */
 import { attentionLine } from '../bed/demo.mjs';
-import { goToLine, lens, openFile, webviewFrame } from '../bed/workbench.mjs';
+import { goToLine, lens, openFile, runCommand, webviewFrame } from '../bed/workbench.mjs';
 
 export const prompt = 'Anna gave the lantern to Boris. Then Boris gave the lantern to';
 
@@ -53,4 +53,16 @@ export async function mapOf(frame, site, head) {
   const map = frame.locator(`[data-testid="map"][data-ready="true"][data-site="${site}"][data-head="${head}"]`);
   await map.waitFor();
   return map;
+}
+
+const themes = { light: ['Light Modern', '.monaco-workbench.vs'], contrast: ['Dark High Contrast', '.monaco-workbench.hc-black'] };
+
+/** Puts on the light theme or high contrast, as a person does. */
+export async function wear(page, name) {
+  const [theme, look] = themes[name];
+  await runCommand(page, 'Preferences: Color Theme');
+  await page.locator('.quick-input-list .monaco-list-row', { hasText: 'Modern' }).first().waitFor();
+  await page.locator('.quick-input-widget input').first().fill(theme);
+  await page.locator('.quick-input-list .monaco-list-row', { hasText: theme }).first().click();
+  await page.locator(look).waitFor();
 }

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { results, root, run } from '../../bed/run.mjs';
 import { openFile, openWorkbench, runCommand, webviewFrame } from '../../bed/workbench.mjs';
-import { prompt } from '../steps.mjs';
+import { prompt, wear } from '../steps.mjs';
 
 /** Two traces of the demo in the workspace, the second of a copy with the W_Q of L1H3 changed. */
 export async function twoTraces(workspace, place) {
@@ -78,12 +78,8 @@ export function compareCases({ server, page, lines }) {
       await compared('L1H3');
     }],
     ['the light theme and high contrast', async () => {
-      for (const [name, theme, look] of [['light', 'Light Modern', '.monaco-workbench.vs'], ['contrast', 'Dark High Contrast', '.monaco-workbench.hc-black']]) {
-        await runCommand(page, 'Preferences: Color Theme');
-        await page.locator('.quick-input-list .monaco-list-row', { hasText: 'Modern' }).first().waitFor();
-        await page.locator('.quick-input-widget input').first().fill(theme);
-        await page.locator('.quick-input-list .monaco-list-row', { hasText: theme }).first().click();
-        await page.locator(look).waitFor();
+      for (const name of ['light', 'contrast']) {
+        await wear(page, name);
         await compared('L1H3');
         await picture(name);
       }

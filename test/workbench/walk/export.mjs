@@ -3,9 +3,9 @@ import { strict as assert } from 'node:assert';
 import { appendFileSync, chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { results, root, run } from '../../bed/run.mjs';
-import { lens, openWorkbench, runCommand } from '../../bed/workbench.mjs';
+import { lens, openWorkbench } from '../../bed/workbench.mjs';
 import { python } from '../../bed/venv.mjs';
-import { lensOverAttention, overview, prompt } from '../steps.mjs';
+import { lensOverAttention, overview, prompt, wear } from '../steps.mjs';
 
 /** The demo's source with weights and no model. PyTorch is not in the tests' environment: the workspace's Python is a program that writes down its arguments and leaves the demo's own export where the script would (`npm run test:export` has the real one). */
 export function exportWorkspace(workspace) {
@@ -69,9 +69,10 @@ export function exportCases({ server, page }) {
       await overview(page);
       await lensOverAttention(page, 'sink head');
       assert.equal(await page.locator('.codelens-decoration a', { hasText: 'Export to ONNX' }).filter({ visible: true }).count(), 0);
-      await runCommand(page, 'Preferences: Toggle between Light/Dark Themes');
-      await page.locator('.monaco-workbench.vs').waitFor();
-      await picture('export-6-measured-light');
+      for (const name of ['light', 'contrast']) {
+        await wear(page, name);
+        await picture(`export-6-measured-${name}`);
+      }
     }],
   ];
 }

@@ -4,6 +4,7 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { results } from '../../bed/run.mjs';
 import { openPalette, openWorkbench, runCommand } from '../../bed/workbench.mjs';
+import { wear } from '../steps.mjs';
 
 /** Takes the models away. */
 export async function withoutModels(workspace) { rmSync(join(workspace, 'storyteller'), { recursive: true }); }
@@ -65,12 +66,8 @@ export function mannersCases({ server, page }) {
       await picture('diagnostics-dark');
     }],
     ['the light theme and high contrast', async () => {
-      for (const [name, theme, look, ground] of [['light', 'Light Modern', '.monaco-workbench.vs', '-light.png'], ['contrast', 'Dark High Contrast', '.monaco-workbench.hc-black', '-dark.png']]) {
-        await runCommand(page, 'Preferences: Color Theme');
-        await page.locator('.quick-input-list .monaco-list-row', { hasText: 'Modern' }).first().waitFor();
-        await page.locator('.quick-input-widget input').first().fill(theme);
-        await page.locator('.quick-input-list .monaco-list-row', { hasText: theme }).first().click();
-        await page.locator(look).waitFor();
+      for (const [name, ground] of [['light', '-light.png'], ['contrast', '-dark.png']]) {
+        await wear(page, name);
         await runCommand(page, 'AttnScope: Get Started');
         await steps.nth(2).click();
         await page.waitForFunction(end => { const shown = document.querySelector('.getting-started-media img'); return shown?.complete && shown.currentSrc.includes(end); }, ground);

@@ -4,8 +4,8 @@ import { build } from 'esbuild';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { results, root, run } from '../../bed/run.mjs';
-import { openFile, openWorkbench, runCommand, webviewFrame } from '../../bed/workbench.mjs';
-import { mapOf, prompt } from '../steps.mjs';
+import { openFile, openWorkbench, webviewFrame } from '../../bed/workbench.mjs';
+import { mapOf, prompt, wear } from '../steps.mjs';
 
 /** A trace of the demo and one of a random model of 32 layers with 32 heads, in the workspace. */
 export async function gridTraces(workspace, place) {
@@ -68,12 +68,8 @@ export function overviewCases({ server, page }) {
       await said('48 heads');
     }],
     ['the light theme and high contrast', async () => {
-      for (const [name, theme, look] of [['light', 'Light Modern', '.monaco-workbench.vs'], ['contrast', 'Dark High Contrast', '.monaco-workbench.hc-black']]) {
-        await runCommand(page, 'Preferences: Color Theme');
-        await page.locator('.quick-input-list .monaco-list-row', { hasText: 'Modern' }).first().waitFor();
-        await page.locator('.quick-input-widget input').first().fill(theme);
-        await page.locator('.quick-input-list .monaco-list-row', { hasText: theme }).first().click();
-        await page.locator(look).waitFor();
+      for (const name of ['light', 'contrast']) {
+        await wear(page, name);
         await open('story.attntrace', '[data-testid="head-cell"]');
         await at('metric-legend').scrollIntoViewIfNeeded();
         await at('ranked-head').first().focus();

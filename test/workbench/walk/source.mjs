@@ -3,9 +3,9 @@ import { strict as assert } from 'node:assert';
 import { cpSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { results, root } from '../../bed/run.mjs';
-import { goToLine, lens, openFile, openWorkbench, runCommand } from '../../bed/workbench.mjs';
+import { goToLine, lens, openFile, openWorkbench } from '../../bed/workbench.mjs';
 import { python } from '../../bed/venv.mjs';
-import { overview, prompt } from '../steps.mjs';
+import { overview, prompt, wear } from '../steps.mjs';
 
 const ids = '3, 17, 42, 8, 17, 42, 9, 61';
 
@@ -92,10 +92,11 @@ export function sourceCases({ server, page }) {
     ['the two models did not mix', async () => {
       // The notebook's lens, of 6 sites, is still on the page, behind the file: only the file's own reads so.
       await overAttention(/^2 sites/);
-      await runCommand(page, 'Preferences: Toggle between Light/Dark Themes');
-      await page.locator('.monaco-workbench.vs').waitFor();
-      await hoverWord(/class\sLlamaAttention/, 'LlamaAttention');
-      await picture('source-4-installed-light');
+      for (const name of ['light', 'contrast']) {
+        await wear(page, name);
+        await hoverWord(/class\sLlamaAttention/, 'LlamaAttention');
+        await picture(`source-4-installed-${name}`);
+      }
     }],
   ];
 }

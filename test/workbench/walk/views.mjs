@@ -4,7 +4,7 @@ import { copyFileSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'nod
 import { join } from 'node:path';
 import { results, root } from '../../bed/run.mjs';
 import { openWorkbench, runCommand } from '../../bed/workbench.mjs';
-import { overview, prompt } from '../steps.mjs';
+import { overview, prompt, wear } from '../steps.mjs';
 
 /** The steps as [name, work]; each stands on those before it. */
 export function viewsCases({ server, page }) {
@@ -134,12 +134,13 @@ export function viewsCases({ server, page }) {
       await row('Traces', /“Anna gave/).waitFor({ state: 'detached' });
       await page.locator('.tab', { hasText: '.attntrace' }).waitFor({ state: 'detached' });
     }],
-    ['the light theme', async () => {
+    ['the light theme and high contrast', async () => {
       await traceFrom('model.onnx', prompt);
-      await set({ 'workbench.colorTheme': 'Light Modern' });
-      await page.locator('.monaco-workbench.vs').waitFor();
-      await row('Traces', /“Anna gave/).waitFor();
-      await picture('7-traced-light');
+      for (const name of ['light', 'contrast']) {
+        await wear(page, name);
+        await row('Traces', /“Anna gave/).waitFor();
+        await picture(`7-traced-${name}`);
+      }
     }],
   ];
 }

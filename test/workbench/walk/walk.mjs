@@ -3,8 +3,8 @@ import { strict as assert } from 'node:assert';
 import { readFileSync, readdirSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { results } from '../../bed/run.mjs';
-import { goToLine, lens, openFile, openWorkbench, runCommand, webviewFrame } from '../../bed/workbench.mjs';
-import { answerQuestions, lensOverAttention, mapOf, overview, prompt, readOverview } from '../steps.mjs';
+import { goToLine, lens, openFile, openWorkbench, webviewFrame } from '../../bed/workbench.mjs';
+import { answerQuestions, lensOverAttention, mapOf, overview, prompt, readOverview, wear } from '../steps.mjs';
 
 /** The steps as [name, work]; each stands on those before it. `lines` is what the page's consoles printed. */
 export function walkCases({ server, page, lines }) {
@@ -171,12 +171,8 @@ export function walkCases({ server, page, lines }) {
       await mapOf(frame, 'blocks.2.attn', 0);
     }],
     ['the light theme and high contrast: both tabs', async () => {
-      for (const [name, theme, look] of [['light', 'Light Modern', '.monaco-workbench.vs'], ['contrast', 'Dark High Contrast', '.monaco-workbench.hc-black']]) {
-        await runCommand(page, 'Preferences: Color Theme');
-        await page.locator('.quick-input-list .monaco-list-row', { hasText: 'Modern' }).first().waitFor();
-        await page.locator('.quick-input-widget input').first().fill(theme);
-        await page.locator('.quick-input-list .monaco-list-row', { hasText: theme }).first().click();
-        await page.locator(look).waitFor();
+      for (const name of ['light', 'contrast']) {
+        await wear(page, name);
         await page.locator('.tab', { hasText: '.attntrace' }).last().click();
         frame = await webviewFrame(page, '[data-testid="tab-overview"]');
         await inTrace('tab-overview').click();
