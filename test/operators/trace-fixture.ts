@@ -58,7 +58,7 @@ export async function traceFixture(fixture: Fixture, folder: string): Promise<Se
       q: tensor('hook_q'), k: tensor('hook_k'), v: tensor('hook_v'), entropy: tensor('stats.entropy'),
       pattern: tensor('hook_pattern', readReference(`${base}.pattern`)), scores: tensor('hook_attn_scores', readReference(`${base}.scores`)),
       ownOutput: { shape: output.dims, data: output.data as Float32Array }, ...(scores ? { ownScores: { shape: scores.dims, data: scores.data as Float32Array } } : {}),
-      changed: Object.keys(own).filter(each => !sameBits(own[each], tapped[each])), misshapen: Object.keys(own).filter(each => view.dims(each)?.some((dim, i) => dim !== undefined && dim !== own[each].dims[i]) || (view.dims(each)?.length ?? 0) !== own[each].dims.length), twin: twinOf(fixture.twin),
+      changed: Object.keys(own).filter(each => !sameBits(own[each], tapped[each])), misshapen: Object.keys(own).filter(each => misshapen(view.dims(each), own[each].dims)), twin: twinOf(fixture.twin),
     };
   } finally {
     trace.close();
@@ -76,6 +76,11 @@ async function run(skeleton: Uint8Array, feeds: Readonly<Record<string, Feed>>, 
   const given = Object.fromEntries(Object.entries(feeds).filter(([name]) => session.inputNames.includes(name)).map(([name, feed]) => [name, new ort.Tensor(feed.type as 'float32', feed.data as Float32Array, [...feed.dims])]));
   // All outputs, ours too: what is not fetched is not computed.
   try { const all = await session.run(given, session.outputNames.filter((_, i) => session.outputMetadata[i].isTensor)) as Record<string, ort.Tensor>; return Object.fromEntries(outputs.map(name => [name, all[name]])); } finally { await session.release(); }
+}
+
+/** What is not known is not wrong. */
+function misshapen(inferred: readonly (number | undefined)[] | undefined, dims: readonly number[]): boolean {
+  return inferred !== undefined && (inferred.length !== dims.length || inferred.some((dim, i) => dim !== undefined && dim !== dims[i]));
 }
 
 function sameBits(a: ort.Tensor, b: ort.Tensor): boolean {
