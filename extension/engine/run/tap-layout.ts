@@ -21,6 +21,7 @@ function opened(graph: TapGraph, operand: Operand): { readonly at: 'b h s d' | '
   value = graph.cast(value, float);
   switch (layout) {
     case 'b h s d': case 'b s h d': case 'b h d s': return { at: layout, value };
+    case 's b h d': return { at: 'b s h d', value: graph.transpose(value, [1, 0, 2, 3]) };
     case 'b s (h d)': return { at: 'b s h d', value: graph.reshape(value, [0, 0, heads, -1]) };
     case '(b h) s d': return { at: 'b h s d', value: splitBatch(graph, value, heads) };
     case '(b h) d s': return { at: 'b h d s', value: splitBatch(graph, value, heads) };

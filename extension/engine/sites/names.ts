@@ -70,10 +70,14 @@ const towers: readonly (readonly [stack: string, path: RegExp])[] = [
   ['text', /(^|[._])text/i], ['decoder', /(^|[._])decoder(\.|$)/i], ['encoder', /(^|[._])encoder(\.|$)/i],
 ];
 
+const towerOf = ({ module }: Unnamed): string => towers.find(([, path]) => path.test(module ?? ''))?.[0] ?? 'main';
+
 /** Stack of each site. A single tower is the main stack; beside a language model the others have names. */
 function stacksOf(sites: readonly Unnamed[]): string[] {
-  const tower = sites.map(({ module }) => towers.find(([, path]) => path.test(module ?? ''))?.[0] ?? 'main');
+  const tower = sites.map(towerOf);
   const present = new Set(tower), crossing = sites.some(site => site.kind === 'cross');
+  // Two halves of one stack, as of a model that pools its sequence and spreads it out again, when nothing crosses over.
+  if (present.has('encoder') && present.has('decoder') && !crossing) return tower.map(name => (name === 'encoder' || name === 'decoder' ? 'main' : name));
   if (present.has('encoder') && present.has('decoder')) return tower.map(name => (name === 'main' ? 'decoder' : name));
   if (crossing) return tower.map(name => (name === 'main' || name === 'language' ? 'decoder' : name));
   if (present.size === 1) return tower.map(() => 'main');
@@ -81,10 +85,10 @@ function stacksOf(sites: readonly Unnamed[]): string[] {
   return tower.map(name => (name === main ? 'main' : name === 'language' ? 'text' : name));
 }
 
-/** Layers of one stack: the order in the graph where paths have no numbers or where a set of weights is used more than once; the first number of the module path, or, where stages have blocks of their own, a count of blocks through all of them. */
+/** Layers of one stack: the order in the graph where paths have no numbers, where a set of weights is used more than once, or where two halves follow each other; the first number of the module path, or, where stages have blocks of their own, a count of blocks through all of them. */
 function layersOf(sites: readonly Unnamed[]): number[] {
   const numbers = sites.map(({ module }) => (module ?? '').split('.').filter(part => /^\d+$/.test(part)).map(Number));
-  if (numbers.some(path => !path.length) || sites.some(site => site.again)) {
+  if (numbers.some(path => !path.length) || sites.some(site => site.again) || new Set(sites.map(towerOf)).size > 1) {
     const counts = { self: 0, cross: 0 };
     return sites.map(site => counts[site.kind]++);
   }

@@ -16,7 +16,7 @@ export const axesOf = {
   three: [['b', 'h'], ['s'], ['d']], threeTransposed: [['b', 'h'], ['d'], ['s']],
 } as const satisfies Record<string, Axes>;
 
-const layouts = new Set<string>(['b h s d', 'b s h d', 'b h d s', 'b s (h d)', '(b h) s d', '(b h) d s', 'h s d', 'h d s', 's h d', 's (h d)', 'b s d', 'b d s'] satisfies Layout[]);
+const layouts = new Set<string>(['b h s d', 'b s h d', 's b h d', 'b h d s', 'b s (h d)', '(b h) s d', '(b h) d s', 'h s d', 'h d s', 's h d', 's (h d)', 'b s d', 'b d s'] satisfies Layout[]);
 
 export interface Tracked {
   readonly operand: Operand;

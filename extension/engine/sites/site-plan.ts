@@ -7,7 +7,7 @@ import type { OperatorRow } from './operator-row.ts';
 export type { GraphView };
 
 /** How [batch, position, head, dim] lies in a value, outermost first; parentheses merge axes (einops). `t` layouts of k are already transposed. */
-export type Layout = 'b h s d' | 'b s h d' | 'b h d s' | 'b s (h d)' | '(b h) s d' | '(b h) d s' | 'h s d' | 'h d s' | 's h d' | 's (h d)' | 'b s d' | 'b d s';
+export type Layout = 'b h s d' | 'b s h d' | 's b h d' | 'b h d s' | 'b s (h d)' | '(b h) s d' | '(b h) d s' | 'h s d' | 'h d s' | 's h d' | 's (h d)' | 'b s d' | 'b d s';
 
 export interface Operand {
   /** Name of the value in the graph, before score scaling and before key/value heads are repeated. */

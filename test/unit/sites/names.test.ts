@@ -17,6 +17,9 @@ describe('names', () => {
     const use = (module: string, again: boolean): { module: string; kind: 'self'; again: boolean } => ({ module, kind: 'self', again });
     expect(names([use('encoder.groups.0.layers.0.attention', false), use('encoder.groups.0.layers.0.attention_1', true), use('encoder.groups.0.layers.0.attention_2', true)])).toEqual(['blocks.0.attn', 'blocks.1.attn', 'blocks.2.attn']);
   });
+  it('has two halves without anything that crosses over as one stack', () => {
+    expect(names(['m.encoder.blocks.0.0.attention', 'm.encoder.blocks.1.0.attention', 'm.decoder.layers.0.attention'].map(self))).toEqual(['blocks.0.attn', 'blocks.1.attn', 'blocks.2.attn']);
+  });
   it('counts blocks through the stages of a hierarchical model', () => {
     expect(names(['layers.0.blocks.0', 'layers.0.blocks.1', 'layers.1.blocks.0', 'layers.2.blocks.0'].map(name => self(`encoder.${name}.attention.self`)))).toEqual(['blocks.0.attn', 'blocks.1.attn', 'blocks.2.attn', 'blocks.3.attn']);
   });
