@@ -175,3 +175,24 @@ describe('additive attention', () => {
     expect([found.plans, found.refused]).toEqual([[], []]);
   });
 });
+
+describe('projections with weights of a few bits', () => {
+  /** q, k and v anew, from projections of another kind. */
+  const from = (project: (name: string) => Line[]): Line[] => ['q', 'k', 'v'].flatMap((name): Line[] => [...project(name), ['Reshape', `${name}.p split`, `${name}.r`], ['Transpose', `${name}.r`, `${name}.t`, { perm: name === 'k' ? [0, 2, 3, 1] : [0, 2, 1, 3] }]]);
+  const attend: Line[] = [['MatMul', 'q.t k.t', 's0'], ['Mul', 's0 half', 's'], ['Softmax', 's', 'p', { axis: -1 }], ['MatMul', 'p v.t', 'o']];
+  const bytes = (count: number, seed: number): number[] => noise(count, seed, 60).map(value => Math.round(value) & 255);
+  it('MatMulNBits', async () => {
+    const { plans: [{ site }] } = await agrees({
+      lines: [...from(name => [['MatMulNBits', `x ${name}.w ${name}.c`, `${name}.p`, { K: 8, N: 8, bits: 4, block_size: 16 }, 'com.microsoft']]), ...attend],
+      tensors: ['q', 'k', 'v'].flatMap((name, i) => [tensorOf(`${name}.w`, [8, 1, 8], bytes(64, i + 3), dataType.uint8), tensorOf(`${name}.c`, [8], noise(8, i + 5, 0.05))]),
+    });
+    expect(site).toMatchObject({ kind: 'self', headDim: 4, valueDim: 4, kvHeads: 2 });
+  });
+  it('DequantizeLinear in blocks', async () => {
+    const { plans: [{ site }] } = await agrees({
+      lines: [...from(name => [['DequantizeLinear', `${name}.w ${name}.c`, `${name}.f`, { axis: 0, block_size: 4 }], ['MatMul', `x ${name}.f`, `${name}.p`]]), ...attend], opset: 21,
+      tensors: ['q', 'k', 'v'].flatMap((name, i) => [tensorOf(`${name}.w`, [8, 8], bytes(64, i + 3), dataType.int8), tensorOf(`${name}.c`, [2, 8], noise(16, i + 5, 0.01))]),
+    });
+    expect(site).toMatchObject({ kind: 'self', headDim: 4, valueDim: 4, kvHeads: 2 });
+  });
+});
