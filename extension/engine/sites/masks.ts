@@ -265,6 +265,8 @@ function readMatrix(dims: readonly number[], data: readonly number[], found: Fin
   const [rows, columns] = dims.slice(-2);
   if (dims.length < 2 || rows < 2 || columns < rows || data.length < rows * columns) return;
   const biased = data.some(number => number <= hidden);
+  // A table of biases hides nothing, however it is laid out.
+  if (!biased && !data.every(number => number === 0 || number === 1)) return;
   const at = (row: number, column: number): number => (biased ? Number(data[row * columns + column] > hidden) : data[row * columns + column]);
   // Hidden is what the upper right corner holds; the diagonal must be visible.
   const shut = at(0, columns - 1), past = columns - rows;

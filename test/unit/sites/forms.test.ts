@@ -95,6 +95,12 @@ describe('masks, biases and guards', () => {
   });
 });
 
+it('a table of biases by distance is no triangle, though no two of its numbers are equal', async () => {
+  const by = Array.from({ length: 36 }, (_, i) => Math.abs(Math.floor(i / 6) - i % 6));
+  const { plans: [{ site }] } = await agrees({ lines: [...scores, ['Gather', 'table by', 'b0', { axis: 1 }], ['Unsqueeze', 'b0 zero1', 'b'], ['Add', 's b', 's1'], ['Softmax', 's1', 'p'], mixed], tensors: [tensorOf('table', [2, 16], noise(32, 4)), tensorOf('by', [6, 6], by, dataType.int64)] });
+  expect(site.mask).toEqual({ causal: false, window: null, padding: false, additive: true });
+});
+
 describe('single heads', () => {
   it('a head of its own each: a site each, all of one head', async () => {
     const head = (i: number): Line[] => [['MatMul', `q.${i} kT.${i}`, `s.${i}`], ['Softmax', `s.${i}`, `p.${i}`, { axis: -1 }], ['MatMul', `p.${i} v.${i}`, `o.${i}`]];
