@@ -29,7 +29,9 @@ export type Prompt =
   /** For models that take nothing else. */
   | { readonly kind: 'image'; readonly image: string }
   /** A safetensors file whose tensors are named as the graph's inputs, optionally with the prefix `in.`. */
-  | { readonly kind: 'tensors'; readonly file: string; readonly image?: string };
+  | { readonly kind: 'tensors'; readonly file: string; readonly image?: string }
+  /** A WAV file. `language`: code of the language that is spoken (`en`), detected when undefined. */
+  | { readonly kind: 'audio'; readonly file: string; readonly language?: string; readonly task?: 'transcribe' | 'translate'; readonly image?: undefined };
 
 export interface TraceRequest {
   /** Absolute path of an .onnx file or of a model folder. */
@@ -40,6 +42,8 @@ export interface TraceRequest {
   /** `layers`: only their sites are tapped and stored; all when undefined. */
   readonly keep?: { readonly pattern?: boolean; readonly z?: boolean; readonly resid?: boolean; readonly layers?: readonly number[] };
   readonly dtype?: 'auto' | 'fp16' | 'fp32';
+  /** Most tokens to generate. */
+  readonly generate?: number;
 }
 
 /** What the runner leaves for analysis: two temporary files beside `out`, and what it knows. See engine/trace/capture.ts. */

@@ -47,6 +47,8 @@ export interface Site {
   readonly scale: number | null;
   readonly softcap: number | null;
   readonly sinkLogit: boolean;
+  /** Heads of a speech model's cross-attention that follow the sound in time, as generation_config.json lists them. */
+  readonly alignmentHeads?: readonly number[];
   readonly operator: string;
   readonly node: string;
   readonly capture: CaptureWay;

@@ -31,12 +31,10 @@ export interface TraceImage {
   readonly tokens?: { readonly id: number; readonly runs: readonly (readonly [number, number])[]; readonly rows: number; readonly columns: number; readonly problem?: string };
 }
 
-/** What a person gave the model. `ids`, `tokens`, `spans` per sample of the batch. */
-export interface TraceInput {
-  /** Undefined when ids or tensors were given. */
+/** Tokens of one side of a model, per sample. */
+export interface TokenSequence {
+  /** Undefined when ids or tensors were given, and for tokens that were generated. */
   readonly text?: string;
-  /** The second segment, where the prompt was two texts. */
-  readonly pair?: string;
   readonly ids: readonly (readonly number[])[];
   /** Token strings as a person reads them (byte-level pieces decoded); `#id` without a tokenizer. */
   readonly tokens: readonly (readonly string[])[];
@@ -44,6 +42,30 @@ export interface TraceInput {
   readonly spans: readonly (readonly (readonly [number, number] | null)[])[];
   /** 1 for a real token, 0 for padding; per sample. */
   readonly real: readonly (readonly number[])[];
+}
+
+/** Sound as an encoder read it. */
+export interface AudioInput {
+  /** Absolute path; undefined where the features were given. */
+  readonly file?: string;
+  /** Length of the file, which may be longer than what the model takes. */
+  readonly seconds?: number;
+  /** Of sound that one position of the encoder stands for. */
+  readonly secondsPerPosition?: number;
+  /** Positions of the encoder. */
+  readonly positions: number;
+}
+
+/** What a person gave the model: of a sequence-to-sequence model what its encoder read (where that is sound, the decoder's tokens). Everything per sample of the batch. */
+export interface TraceInput extends TokenSequence {
+  /** Sequence-to-sequence models: what the decoder read, where the encoder read tokens too. */
+  readonly target?: TokenSequence;
+  /** Sequence-to-sequence models: how many of the decoder's tokens were given; the others it generated. */
+  readonly given?: number;
+  /** Sound that the encoder read. */
+  readonly audio?: AudioInput;
+  /** The second segment, where the prompt was two texts. */
+  readonly pair?: string;
   /** Where the prompt was two texts: 0 for tokens of the first, 1 for those of the second; the template's tokens belong to the text before them. Per sample. */
   readonly segments?: readonly (readonly number[])[];
   /** Ids, as the files beside the model have them, of the token that starts every text and of the one that stands for what the vocabulary lacks. */

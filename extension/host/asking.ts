@@ -70,6 +70,13 @@ export function askPrompt(model: string, history: readonly string[], takesPair: 
   });
 }
 
+/** A WAV file for a speech model; the dialog opens where the last one lies. Undefined: the user closed it. */
+export async function askSound(model: string, last: Prompt | undefined): Promise<Prompt | undefined> {
+  const folder = last?.kind === 'audio' ? dirname(last.file) : vscode.workspace.workspaceFolders?.[0]?.uri.fsPath;
+  const chosen = await vscode.window.showOpenDialog({ title: `Trace Attention: sound for ${basename(model)}`, openLabel: 'Trace', filters: { 'WAV sound': ['wav'] }, canSelectMany: false, ...(folder ? { defaultUri: vscode.Uri.file(folder) } : {}) });
+  return chosen?.[0] && { kind: 'audio', file: chosen[0].fsPath };
+}
+
 function oneLine(text: string): string { return shorten(text.replace(/\s+/g, ' ').trim(), 90); }
 
 function bytesOf(bytes: number | undefined): string { return bytes === undefined ? '' : bytesText(bytes); }

@@ -27,7 +27,7 @@ export function createHoverProvider(links: SourceLinks, analysis: () => Promise<
         const site = manifest.sites.find(one => one.name === name), parity = manifest.parity[name];
         if (!site || parity?.ok === false) return;
         try {
-          const { data, heads, size } = await (await analysis()).thumbnails({ trace: open.trace, site: name }), tokens = manifest.input.ids[0]?.length ?? size;
+          const { data, heads, size } = await (await analysis()).thumbnails({ trace: open.trace, site: name }), extent = open.extents[name], tokens = extent ? Math.max(extent.queries, extent.keys) : size;
           for (let head = 0; head < heads; head++) pictures.set(`${name} ${head}`, thumbnailUri(data.subarray(head * size * size, (head + 1) * size * size), Math.max(1, Math.min(size, tokens)), site.mask.causal));
         } catch { /* The numbers are there without pictures; the engine says elsewhere what is wrong with it. */ }
       }));

@@ -31,7 +31,7 @@ export function typedAs(prompt: Prompt): string {
   switch (prompt.kind) {
     case 'text': return prompt.pair === undefined ? prompt.text : `${prompt.text}${pairSeparator}${prompt.pair}`;
     case 'ids': return prompt.ids.join(', ');
-    case 'tensors': return prompt.file;
+    case 'tensors': case 'audio': return prompt.file;
     case 'image': return prompt.image;
   }
 }
@@ -48,11 +48,13 @@ function titleOf(prompt: Prompt, length: number): string {
     case 'ids': return `ids ${shorten(prompt.ids.slice(0, length).join(', '), length)}`;
     case 'tensors': return `tensors of ${prompt.file.split(/[\\/]/).pop()}`;
     case 'image': return prompt.image.split(/[\\/]/).pop()!;
+    case 'audio': return `sound of ${prompt.file.split(/[\\/]/).pop()}`;
   }
 }
 
 /** The prompt that gives this input again; undefined for batches of ids, whose source the trace does not name. */
 export function promptOf(input: TraceInput): Prompt | undefined {
+  if (input.audio) return input.audio.file === undefined ? undefined : { kind: 'audio', file: input.audio.file };
   const path = input.images?.[0]?.path, image = path === undefined ? {} : { image: path };
   if (input.text !== undefined) return { kind: 'text', text: input.text, ...(input.pair !== undefined ? { pair: input.pair } : {}), ...image };
   if (input.images && path === undefined) return undefined;
@@ -65,7 +67,7 @@ export function isPrompt(value: unknown): value is Prompt {
   if (typeof value !== 'object' || value === null || !('kind' in value)) return false;
   const { kind, text, pair, file, ids, image } = value as Readonly<Record<string, unknown>>;
   if (image !== undefined && typeof image !== 'string') return false;
-  return (kind === 'image' && typeof image === 'string') || (kind === 'text' && typeof text === 'string' && (pair === undefined || typeof pair === 'string')) || (kind === 'tensors' && typeof file === 'string') || (kind === 'ids' && Array.isArray(ids) && ids.every(id => typeof id === 'number'));
+  return (kind === 'image' && typeof image === 'string') || (kind === 'text' && typeof text === 'string' && (pair === undefined || typeof pair === 'string')) || ((kind === 'tensors' || kind === 'audio') && typeof file === 'string') || (kind === 'ids' && Array.isArray(ids) && ids.every(id => typeof id === 'number'));
 }
 
 export function shorten(text: string, length: number): string {

@@ -18,13 +18,16 @@ const surelySmall = { bytesTimesTokens: 3e11, tokens: 2_048 } as const;
 /** Positions that an image may take, more than most do. */
 const imageTokens = 1_024;
 
+/** Of half a minute of sound, as speech models take it. */
+const soundPositions = 1_500;
+
 /** No trace of a run that is surely small is larger. */
 const smallestLimit = 1e9;
 
 /** Whether a run needs weighing at all. Text seldom has more tokens than half its bytes. `fileLimit`: the setting, in bytes. */
 export function mightBeLarge(modelBytes: number, prompt: Prompt, fileLimit: number): boolean {
   if (prompt.kind === 'tensors' || fileLimit < smallestLimit) return true;
-  const tokens = (prompt.kind === 'text' ? new TextEncoder().encode(prompt.text).length / 2 : prompt.kind === 'ids' ? prompt.ids.length : 0) + (prompt.image === undefined ? 0 : imageTokens);
+  const tokens = (prompt.kind === 'audio' ? soundPositions : prompt.kind === 'text' ? new TextEncoder().encode(prompt.text).length / 2 : prompt.kind === 'ids' ? prompt.ids.length : 0) + (prompt.image === undefined ? 0 : imageTokens);
   return tokens > surelySmall.tokens || modelBytes * tokens > surelySmall.bytesTimesTokens;
 }
 

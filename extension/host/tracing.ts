@@ -5,10 +5,11 @@ import * as vscode from 'vscode';
 import type { Progress, Prompt, TraceRequest } from '../contract/api.ts';
 import { Cancelled, UserError } from '../contract/errors.ts';
 import type { RunFacts } from '../contract/estimate.ts';
+import { roleOf } from '../contract/model-role.ts';
 import { withoutRuntime } from '../contract/platform.ts';
 import type { SitesReport } from '../contract/site.ts';
 import { askImage } from './ask-image.ts';
-import { askModel, askPrompt } from './asking.ts';
+import { askModel, askPrompt, askSound } from './asking.ts';
 import type { HostEngine } from './engine.ts';
 import { showFailure } from './failures.ts';
 import { askWhenLarge, largeTraceBytes } from './large-run.ts';
@@ -171,8 +172,9 @@ function keptBefore(session: Session, model: string, prompt: Prompt): Kept | und
 /** Given, else remembered if it fits the model, else asked for: a text or ids, an image where the model looks at one, or both. */
 async function promptFor(model: string, args: TraceArguments, remembered: Prompt | undefined, { session, engine }: { readonly session: Session; readonly engine: HostEngine }): Promise<Prompt | undefined> {
   if (typeof args.prompt === 'object') return args.prompt;
+  if (await hears(engine, model)) return remembered?.kind === 'audio' && existsSync(remembered.file) && !args.ask ? remembered : askSound(model, remembered);
   const tokenizer = hasTokenizer(model), known = session.latest().find(one => one.model === model)?.prompt, before = imageOf(known) ?? imageOf(remembered);
-  const fits = remembered && (remembered.kind !== 'text' || tokenizer) && (imageOf(remembered) === undefined || existsSync(imageOf(remembered)!));
+  const fits = remembered && remembered.kind !== 'audio' && (remembered.kind !== 'text' || tokenizer) && (imageOf(remembered) === undefined || existsSync(imageOf(remembered)!));
   // What ran before on this very model needs no look at it.
   if (args.prompt === undefined && fits && !args.ask && JSON.stringify(known) === JSON.stringify(remembered)) return remembered;
   const report = engine.sites(model).catch(() => undefined), takes = async (): Promise<{ readonly image: boolean; readonly text: boolean }> => {
@@ -193,10 +195,16 @@ async function promptFor(model: string, args: TraceArguments, remembered: Prompt
   if (!image) return said;
   const file = before !== undefined && existsSync(before) && !args.ask ? before : await askImage(model, before);
   if (file === undefined) return undefined;
-  return said === undefined ? { kind: 'image', image: file } : { ...said, image: file };
+  return said === undefined ? { kind: 'image', image: file } : said.kind === 'audio' ? said : { ...said, image: file };
 }
 
 function imageOf(prompt: Prompt | undefined): string | undefined { return prompt?.image; }
+
+/** Whether the model is a speech model in two files, which takes a sound. Only the decoder of such a pair is looked into. */
+async function hears(engine: HostEngine, model: string): Promise<boolean> {
+  const { role } = roleOf(model);
+  return (role === 'decoder' || role === 'decoder-merged') && engine.sites(model).then(report => report.inputs.includes('input_features'), () => false);
+}
 
 /** Whether a prompt may be two texts: the model takes the segment of each token as an input, or it is a text encoder. */
 async function takesPair(asked: Promise<SitesReport | undefined>): Promise<boolean> {

@@ -10,8 +10,9 @@ import { toHalf } from '../../extension/engine/maths/half.ts';
 import { buildModel } from '../../extension/engine/onnx/build.ts';
 import { dataType } from '../../extension/engine/onnx/model.ts';
 import { writeSkeleton } from '../../extension/engine/onnx/writer.ts';
-import { capture, ownFeeds } from '../../extension/engine/run/capture.ts';
+import { capture } from '../../extension/engine/run/capture.ts';
 import type { Feed } from '../../extension/engine/run/feeds.ts';
+import { ownFeeds } from '../../extension/engine/run/own-feeds.ts';
 import { prepareRun } from '../../extension/engine/run/prepare-run.ts';
 import { planTaps } from '../../extension/engine/run/taps.ts';
 import { recognise } from '../../extension/engine/sites/recognise.ts';
@@ -44,7 +45,9 @@ export async function traceFixture(fixture: Fixture, folder: string): Promise<Se
   writeFileSync(model, buildModel(fixture.model));
   writeFileSync(file, safetensors(fixture.inputs));
   const prompt = { kind: 'tensors', file } as const, own = await runAsItIs(model, fixture);
-  const { model: opened, view, plans, inputs } = await prepareRun({ model, prompt, out }), { refused } = recognise(opened);
+  const { main } = await prepareRun({ model, prompt, out }), { model: opened, view, plans } = main, { refused } = recognise(opened);
+  // A lone graph asks for nothing of earlier stages.
+  const inputs = await main.inputs(undefined as never);
   const taps = planTaps(opened, view, plans, { stored: 'F32', keepZ: false }), tapped = await run(writeSkeleton(opened, taps.edits), { ...inputs.feeds, ...ownFeeds(taps, inputs) }, fixture.model.outputs.map(output => output.name));
   await capture({ model, prompt, out, dtype: 'fp32' }, { progress: () => undefined });
   const { manifest } = await completeCapture({ out }), trace = openTrace(out), { name } = manifest.sites[0];

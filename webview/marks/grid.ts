@@ -53,21 +53,21 @@ export function cellLefts(count: number, step: number, groupStarts: readonly num
 }
 
 /**
- * One head's pooled map [side, side] out of `data` [batch, head, size, size], with NaN above the causal diagonal:
+ * One head's pooled map [rows, cols] out of `data` [batch, head, size, size], with NaN above the causal diagonal:
  * with fewer positions than bins only the first bins hold anything, and a bin that no query sees is not a zero.
  * `real` [tokens] is 0 for padding, where queries and keys are these tokens: bins of nothing else are NaN too.
  */
-export function thumbnailTexels(data: Float32Array, at: { readonly batch: number; readonly head: number; readonly heads: number; readonly size: number }, tokens: number, causal: boolean, real?: readonly number[]): { readonly side: number; readonly data: Float32Array; readonly most: number } {
-  const { size } = at, from = (at.batch * at.heads + at.head) * size * size, side = Math.max(1, Math.min(size, tokens)), texels = new Float32Array(side * side), hidden = paddingBins(real, side);
+export function thumbnailTexels(data: Float32Array, at: { readonly batch: number; readonly head: number; readonly heads: number; readonly size: number }, extent: { readonly queries: number; readonly keys: number }, causal: boolean, real?: readonly number[]): { readonly rows: number; readonly cols: number; readonly data: Float32Array; readonly most: number } {
+  const { size } = at, from = (at.batch * at.heads + at.head) * size * size, rows = Math.max(1, Math.min(size, extent.queries)), cols = Math.max(1, Math.min(size, extent.keys)), texels = new Float32Array(rows * cols), hidden = paddingBins(real, rows);
   let most = 0;
-  for (let row = 0; row < side; row++) {
-    for (let col = 0; col < side; col++) {
-      const value = (causal && col > row) || hidden[row] || hidden[col] ? NaN : data[from + row * size + col];
-      texels[row * side + col] = value;
+  for (let row = 0; row < rows; row++) {
+    for (let col = 0; col < cols; col++) {
+      const value = (causal && extent.queries === extent.keys && col > row) || hidden[row] || hidden[col] ? NaN : data[from + row * size + col];
+      texels[row * cols + col] = value;
       if (value > most && value < Infinity) most = value;
     }
   }
-  return { side, data: texels, most };
+  return { rows, cols, data: texels, most };
 }
 
 /** 1 for bins in which every position is padding; position i of T is in bin ⌊i·side/T⌋, as in engine/compute/statistics.ts. */

@@ -4,13 +4,16 @@ import type { Site } from '../../extension/contract/site.ts';
 import type { HeadStats, MaskRule, TraceInput } from '../../extension/contract/trace.ts';
 import { bandOf, reach, runsOf, type Band } from './bands.ts';
 import { isSpecial, shown, tokenAt } from './tokens.ts';
-import { hasWords, wordText, wordsOf } from './words.ts';
+import { isSound, sideInput, sideName, timeSpan } from './sides.ts';
+import { hasWords, wordText, wordsOf, type Word } from './words.ts';
 
 /** A key that takes more than this makes a sink head (Gu et al. 2024). */
 export const sinkOver = 0.3;
 
 /** What a person chose; what of it applies to a head is in `MapAxes`. */
 export interface AxesOptions { readonly words: boolean; readonly hideSpecial: boolean; readonly sinkApart: boolean; readonly renormalised: boolean }
+
+type Time = ((from: number, to: number) => string) | undefined;
 
 export interface MapAxes {
   /** Changes when any cell does. */
@@ -22,33 +25,40 @@ export interface MapAxes {
   /** The key that stands apart. */
   readonly sink: { readonly key: number; readonly token: string; readonly share: number } | undefined;
   readonly words: boolean; readonly hidden: boolean; readonly renormalised: boolean;
-  /** Queries (keys) are the prompt's tokens. */
+  /** Queries (keys) are tokens, or moments of a sound: what `rowInput` (`colInput`) calls them. */
   readonly rowsAreTokens: boolean; readonly keysAreTokens: boolean;
+  readonly rowInput: TraceInput; readonly colInput: TraceInput;
+  /** `query` and `key`; in cross-attention what they are. */
+  readonly rowName: string; readonly colName: string;
+  /** Moments of a sound: what positions [from, to) stand for. */
+  readonly rowTime: Time; readonly colTime: Time;
   readonly causalOffset: number | undefined;
   readonly rowLabel: (cell: number) => string; readonly colLabel: (cell: number) => string;
 }
 
 export interface AxesOf {
-  readonly input: TraceInput; readonly batch: number; readonly site: Pick<Site, 'kind'>; readonly mask: MaskRule | undefined;
+  readonly input: TraceInput; readonly batch: number; readonly site: Pick<Site, 'kind' | 'stack'>; readonly mask: MaskRule | undefined;
   readonly extent: { readonly queries: number; readonly keys: number }; readonly stats: HeadStats | undefined; readonly options: AxesOptions;
 }
 
 export function mapAxes({ input, batch, site, mask, extent: { queries, keys }, stats, options }: AxesOf): MapAxes {
-  const tokens = input.tokens[batch] ?? [], rowsAreTokens = tokens.length === queries, keysAreTokens = rowsAreTokens && site.kind === 'self' && keys === queries;
-  const words = options.words && rowsAreTokens && hasWords(input, batch) ? wordsOf(input, batch) : undefined;
-  const special = options.hideSpecial && rowsAreTokens ? specialPositions(input, batch) : new Set<number>(), hidden = special.size > 0;
-  const sink = options.sinkApart && stats && stats.sink > sinkOver ? { key: stats.sinkKey, token: keysAreTokens ? shown(tokenAt(input, batch, stats.sinkKey)) : `key ${stats.sinkKey}`, share: stats.sink } : undefined;
-  const leftOut = new Set([...(keysAreTokens ? special : []), ...(sink ? [sink.key] : [])]);
-  const rows = bandOf(queries, { words, hidden: special }), cols = bandOf(keys, { words: keysAreTokens ? words : undefined, hidden: leftOut });
+  const rowInput = sideInput(input, site, 'queries'), colInput = sideInput(input, site, 'keys'), time = (side: 'queries' | 'keys'): Time => (isSound(input, site, side) ? (from, to) => timeSpan(input, from, to) : undefined), rowTime = time('queries'), colTime = time('keys');
+  const rowsAreTokens = (rowInput.tokens[batch] ?? []).length === queries, keysAreTokens = (colInput.tokens[batch] ?? []).length === keys;
+  const wordsOn = (side: TraceInput, areTokens: boolean, timed: Time): readonly Word[] | undefined => (options.words && areTokens && !timed && hasWords(side, batch) ? wordsOf(side, batch) : undefined);
+  const words = wordsOn(rowInput, rowsAreTokens, rowTime), keyWords = wordsOn(colInput, keysAreTokens, colTime), specialOn = (side: TraceInput, areTokens: boolean): Set<number> => (options.hideSpecial && areTokens ? specialPositions(side, batch) : new Set<number>());
+  const special = specialOn(rowInput, rowsAreTokens), specialKeys = specialOn(colInput, keysAreTokens), hidden = special.size + specialKeys.size > 0;
+  const sink = options.sinkApart && stats && stats.sink > sinkOver ? { key: stats.sinkKey, token: keysAreTokens ? shown(tokenAt(colInput, batch, stats.sinkKey)) : `key ${stats.sinkKey}`, share: stats.sink } : undefined;
+  const leftOut = new Set([...specialKeys, ...(sink ? [sink.key] : [])]);
+  const rows = bandOf(queries, { words, hidden: special }), cols = bandOf(keys, { words: keyWords, hidden: leftOut });
   const without = options.renormalised ? [...leftOut].sort((a, b) => a - b) : [], renormalised = without.length > 0;
-  const label = (band: Band, areTokens: boolean) => (cell: number): string => {
+  const label = (band: Band, side: TraceInput, areTokens: boolean, joined: boolean) => (cell: number): string => {
     const from = band.from[cell], to = band.to[cell];
     if (from === undefined) return '';
-    return !areTokens ? `#${from}` : words ? shown(wordText(input, batch, { from, to })) : shown(tokenAt(input, batch, from));
+    return !areTokens ? `#${from}` : joined ? shown(wordText(side, batch, { from, to })) : shown(tokenAt(side, batch, from));
   };
   return {
-    id: JSON.stringify([batch, queries, keys, words !== undefined, hidden, sink?.key, renormalised]), rows, cols, queries, keys, without, sink, words: words !== undefined, hidden, renormalised, rowsAreTokens, keysAreTokens,
-    causalOffset: mask?.causal ? mask.offset : undefined, rowLabel: label(rows, rowsAreTokens), colLabel: label(cols, keysAreTokens),
+    id: JSON.stringify([batch, queries, keys, words !== undefined || keyWords !== undefined, hidden, sink?.key, renormalised]), rows, cols, queries, keys, without, sink, words: words !== undefined || keyWords !== undefined, hidden, renormalised, rowsAreTokens, keysAreTokens, rowInput, colInput, rowTime, colTime, rowName: sideName(input, site, 'queries'), colName: sideName(input, site, 'keys'),
+    causalOffset: mask?.causal ? mask.offset : undefined, rowLabel: label(rows, rowInput, rowsAreTokens, words !== undefined), colLabel: label(cols, colInput, keysAreTokens, keyWords !== undefined),
   };
 }
 

@@ -20,7 +20,7 @@ import { useRow, useSinkColumn } from './use-row.ts';
 const barsRoom = 78;
 
 export function MapPane({ store, state, site, head, batch, axes, top, primary, alone, handles, onUnpin, onSpoken, onChange }: PaneProps) {
-  const { manifest, trace } = state.open, { input } = manifest, ref = { trace, site: site.name, batch, head }, label = headLabel(site, head);
+  const { trace } = state.open, ref = { trace, site: site.name, batch, head }, label = headLabel(site, head);
   const frame = useRef<HTMLDivElement>(null), canvas = useRef<HTMLCanvasElement>(null), over = useRef<HTMLCanvasElement>(null), controller = useRef<MapController | undefined>(undefined);
   const [change, setChange] = useState<MapChange | undefined>(), [pointer, setPointer] = useState<{ x: number; y: number } | undefined>(), [active, setActive] = useState(false), [canvasNumber, setCanvasNumber] = useState(0), [theme, setTheme] = useState(0);
   const { view, scale, map: options } = store.arrangement.value, focus = store.focus.value;
@@ -150,7 +150,7 @@ export function MapPane({ store, state, site, head, batch, axes, top, primary, a
           onPointerLeave={() => { setPointer(undefined); setActive(document.activeElement === canvas.current); }} onFocus={() => setActive(true)} onBlur={() => setActive(false)} onDblClick={() => map().move(undefined)} onKeyDown={onKey} />
         <canvas class="axes" ref={over} aria-hidden="true" />
         {problem && <p class="failure over-map" role="alert" data-testid="map-problem">{problem} <button type="button" class="link" onClick={() => map().again()}>Try again</button></p>}
-        {focus && row !== undefined && col !== undefined && pointer && <HoverCard x={left + pointer.x} y={topRoom + pointer.y} frame={{ width: left + size.width, height: topRoom + size.height }} {...{ input, batch, axes, row, col }} probability={probability} score={shownRow.scores?.[col]} />}
+        {focus && row !== undefined && col !== undefined && pointer && <HoverCard x={left + pointer.x} y={topRoom + pointer.y} frame={{ width: left + size.width, height: topRoom + size.height }} {...{ batch, axes, row, col }} probability={probability} score={shownRow.scores?.[col]} />}
       </div>
     </div>
   );

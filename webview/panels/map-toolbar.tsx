@@ -12,6 +12,7 @@ import { hasWords } from '../marks/words.ts';
 import { colourMaps } from '../paint/colour-maps.ts';
 import { keyHelp } from './map-keys.ts';
 import { mostPins, type MapOptions } from './map-options.ts';
+import { isSound, sideInput } from '../marks/sides.ts';
 import type { Store } from './store.ts';
 
 interface Props { readonly store: Store; readonly state: TracePanelState; readonly site: Site; readonly head: number; readonly batch: number; /** Filled with what the tab's keys do. */ readonly keys: Map<string, () => void> }
@@ -19,8 +20,8 @@ interface Props { readonly store: Store; readonly state: TracePanelState; readon
 const scales: readonly { readonly value: ScaleKind; readonly text: string }[] = [{ value: 'linear', text: 'Linear' }, { value: 'gamma', text: 'Gamma 0.5' }, { value: 'log', text: 'Log' }];
 
 export function MapToolbar({ store, state, site, head, batch, keys }: Props) {
-  const { input } = state.open.manifest, arrangement = store.arrangement.value, options = arrangement.map, extent = state.open.extents[site.name], keysAreTokens = site.kind === 'self' && extent?.queries === extent?.keys;
-  const rowsAreTokens = (input.tokens[batch] ?? []).length === extent?.queries, special = useMemo(() => specialPositions(input, batch).size, [input, batch]), joinable = rowsAreTokens && hasWords(input, batch);
+  const own = state.open.manifest.input, input = useMemo(() => sideInput(own, site, 'queries'), [own, site]), arrangement = store.arrangement.value, options = arrangement.map, extent = state.open.extents[site.name], keysAreTokens = site.kind === 'self' && extent?.queries === extent?.keys, timed = isSound(own, site, 'queries');
+  const rowsAreTokens = (input.tokens[batch] ?? []).length === extent?.queries, special = useMemo(() => specialPositions(input, batch).size, [input, batch]), joinable = rowsAreTokens && !timed && hasWords(input, batch);
   const [text, setText] = useState(''), [help, setHelp] = useState(false), matches = useMemo(() => (rowsAreTokens ? findText(input, batch, text) : []), [input, batch, text, rowsAreTokens]);
   const focus = store.focus.value, at = focus ? matches.indexOf(focus.query) : -1;
   const go = (position: number | undefined): void => { if (position !== undefined) store.focus.value = { query: position, key: keysAreTokens ? position : focus?.key ?? 0 }; };

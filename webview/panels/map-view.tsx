@@ -42,7 +42,7 @@ export function MapView({ store, state, site, head, batch, keys }: Props) {
       return { name: `${stem}.csv`, bytes: await mapTable(store, { trace, site: site.name, batch, head }, axes, titleOf(panes[0]), cells?.rows ?? [0, axes.rows.count], cells?.cols ?? [0, axes.cols.count]) };
     }
     const pictures = panes.flatMap(one => { const handle = handles.current.get(headLabel(one.site, one.head)); return handle ? [handle.picture()] : []; });
-    return { name: `${stem}.png`, bytes: await pictureOf({ title: `${manifest.model.file} · ${(input.tokens[batch] ?? []).length} tokens`, panes: pictures, scale: change!.scale, colours: options.colours, what, lines }) };
+    return { name: `${stem}.png`, bytes: await pictureOf({ title: `${manifest.model.file} · ${axes.rowTime ? `${axes.queries} positions` : `${axes.queries} tokens`}`, panes: pictures, scale: change!.scale, colours: options.colours, what, lines }) };
   };
   useEffect(() => {
     const drawn: DrawnMap = { label, top: () => top.value, inSight: () => { const { rows, cols } = handles.current.get(label)?.inSight() ?? { rows: [0, axes.queries] as const, cols: [0, axes.keys] as const }; return { site: site.name, head, rows, cols }; }, file };
@@ -72,7 +72,7 @@ export function MapView({ store, state, site, head, batch, keys }: Props) {
           {!lines && <Button testid="fit" title="Fit the whole map (0, or double-click)" onPress={() => store.arrange({ view: undefined })}>Fit</Button>}
         </div>
       </div>
-      <RowStrip input={input} batch={batch} axes={axes} cell={rowCell} here={colCell} row={row} chosen={options.chosen !== undefined} onLetGo={() => store.draw({ chosen: undefined })} />
+      <RowStrip batch={batch} axes={axes} cell={rowCell} here={colCell} row={row} chosen={options.chosen !== undefined} onLetGo={() => store.draw({ chosen: undefined })} />
       <span class="spoken" aria-live="polite" data-testid="spoken">{spoken}</span>
     </div>
   );

@@ -31,7 +31,7 @@ export function HeadCard({ hot, input, batch, cards, card }: Props) {
   const { entry } = shown, sink = sinkWords(entry, input, batch);
   return (
     <div class="hover-card head-card" ref={element} data-testid="head-card" data-label={entry.label} aria-hidden="true">
-      <p><b>{entry.label}</b> <span class="quiet">{entry.site.name}{isGrouped(entry.site) ? `, key/value head ${entry.kv}` : ''}</span></p>
+      <p><b>{entry.label}</b> <span class="quiet">{entry.site.name}{isGrouped(entry.site) ? `, key/value head ${entry.kv}` : ''}{entry.site.alignmentHeads?.includes(entry.head) ? ', alignment head' : ''}</span></p>
       {entry.failed ? <p class="failure">Not drawn: its site failed the parity check.</p> : (
         <dl>
           {cards.flatMap(one => {

@@ -1,6 +1,7 @@
 /** One row of the grid: its label, a button for every head, and the thumbnails of all of them on one canvas, drawn when the row scrolls into view. */
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import type { Thumbnails } from '../../extension/contract/api.ts';
+import type { OpenTrace, Thumbnails } from '../../extension/contract/api.ts';
+import { sequenceOf } from '../../extension/contract/sequences.ts';
 import type { Manifest, MetricCard } from '../../extension/contract/trace.ts';
 import { cellLefts, thumbnailTexels, type GridSize } from '../marks/grid.ts';
 import type { HeadCell, HeadRow } from '../marks/head-rows.ts';
@@ -17,6 +18,7 @@ import type { ThumbnailSource } from './overview-thumbnails.ts';
 /** What all rows of a grid have in common. */
 export interface RowLook {
   readonly manifest: Manifest;
+  readonly extents: OpenTrace['extents'];
   readonly batch: number;
   readonly cards: readonly MetricCard[];
   readonly card: MetricCard;
@@ -36,7 +38,7 @@ export function keyOf(entry: HeadEntry): string { return `${entry.index}.${entry
 
 /** `at`: of this row among all; `tab`: the column that Tab comes to, −1 for none. */
 export function Row({ look, row, at, tab }: { readonly look: RowLook; readonly row: HeadRow; readonly at: number; readonly tab: number }) {
-  const { manifest, batch, heat, size, source, theme, label } = look, element = useRef<HTMLDivElement>(null), canvas = useRef<HTMLCanvasElement>(null), [inView, setInView] = useState(false);
+  const { manifest, extents, batch, heat, size, source, theme, label } = look, element = useRef<HTMLDivElement>(null), canvas = useRef<HTMLCanvasElement>(null), [inView, setInView] = useState(false);
   useEffect(() => {
     const watcher = new IntersectionObserver(entries => { if (entries.some(entry => entry.isIntersecting)) { setInView(true); watcher.disconnect(); } }, { rootMargin: '400px' });
     watcher.observe(element.current!);
@@ -47,7 +49,7 @@ export function Row({ look, row, at, tab }: { readonly look: RowLook; readonly r
   const thumbs = new Map(inView && !heat ? sites.map(site => [site, source.of(site).value] as const) : []);
   const found = [...thumbs].flatMap(([site, one]) => (one.found ? [[site, one.found] as const] : [])), problem = [...thumbs.values()].find(one => one.problem !== undefined)?.problem;
   const lefts = useMemo(() => cellLefts(row.cells.length, size.step, row.groups.map(group => group.from)), [row, size.step]), width = (lefts[lefts.length - 1] ?? 0) + size.step;
-  useEffect(() => { if (canvas.current) drawThumbnails(canvas.current, row.cells, new Map(found), { manifest, batch, lefts, width, size }); }, [...found.map(([, one]) => one), found.length, row, batch, theme, size, lefts]);
+  useEffect(() => { if (canvas.current) drawThumbnails(canvas.current, row.cells, new Map(found), { manifest, extents, batch, lefts, width, size }); }, [...found.map(([, one]) => one), found.length, row, batch, theme, size, lefts]);
   const ready = new Set(found.map(([site]) => site)), failed = row.site !== undefined && row.cells.every(cell => cell.entry.failed);
   const cells = useMemo(() => row.cells.map((cell, col) => <Cell key={keyOf(cell.entry)} {...{ look, cell, at, col, inView }} tab={col === tab} ready={heat !== undefined || ready.has(cell.entry.site.name)} gap={col > 0 && lefts[col] > lefts[col - 1] + size.step} />), [look, row, at, tab, inView, found.length]);
   return (
@@ -78,7 +80,7 @@ function Cell({ look, cell: { entry, faint }, at, col, tab, ready, inView, gap }
       data-testid="head-cell" data-label={entry.label} data-key={keyOf(entry)} data-row={at} data-col={col} data-head={entry.head} data-sink={failed ? undefined : stats?.sink} data-value={value} data-ready={ready && !failed ? 'true' : undefined}
       tabIndex={tab ? 0 : -1} aria-disabled={faint ? 'true' : undefined} aria-label={`${headSentence(entry, manifest.input, batch, cards, card)}${faint ? ' (not in the filter)' : ''}`}>
       {(inView || !size.small) && (heat ? heatText(look, entry, value) : (
-        <><span class="why">{failed ? (size.small ? '✗' : 'not drawn') : ''}</span><span class="caption"><b>{size.small ? `H${entry.head}` : entry.label}</b>{!size.small && caption(entry, card, value, sinkWords(entry, manifest.input, batch), order)}</span></>
+        <><span class="why">{failed ? (size.small ? '✗' : 'not drawn') : ''}</span><span class="caption"><b>{size.small ? `H${entry.head}` : entry.label}</b>{entry.site.alignmentHeads?.includes(entry.head) && <span class="alignment" title="Alignment head: its attention follows the sound in time (generation_config.json)">align</span>}{!size.small && caption(entry, card, value, sinkWords(entry, manifest.input, batch), order)}</span></>
       ))}
     </button>
   );
@@ -101,20 +103,22 @@ function caption(entry: HeadEntry, card: MetricCard, value: number | undefined, 
   return <span class="quiet">{metricNumber(card, value)}</span>;
 }
 
-interface RowPicture { readonly manifest: Manifest; readonly batch: number; readonly lefts: readonly number[]; readonly width: number; readonly size: GridSize }
+interface RowPicture { readonly manifest: Manifest; readonly extents: OpenTrace['extents']; readonly batch: number; readonly lefts: readonly number[]; readonly width: number; readonly size: GridSize }
 
 /** All heads of a row on one canvas. Means over many cells are faint: each thumbnail has a scale of its own, gamma, up to its largest value. */
-function drawThumbnails(canvas: HTMLCanvasElement, cells: readonly HeadCell[], thumbs: ReadonlyMap<string, Thumbnails>, { manifest, batch, lefts, width, size }: RowPicture): void {
-  const ratio = devicePixelRatio, context = canvas.getContext('2d')!, one = document.createElement('canvas'), texelsOf = one.getContext('2d')!, masked = maskedColour(), tokens = manifest.input.ids[batch]?.length ?? 32;
+function drawThumbnails(canvas: HTMLCanvasElement, cells: readonly HeadCell[], thumbs: ReadonlyMap<string, Thumbnails>, { manifest, extents, batch, lefts, width, size }: RowPicture): void {
+  const ratio = devicePixelRatio, context = canvas.getContext('2d')!, one = document.createElement('canvas'), texelsOf = one.getContext('2d')!, masked = maskedColour();
   canvas.width = Math.round(width * ratio);
   canvas.height = Math.round(size.thumb * ratio);
   context.imageSmoothingEnabled = false;
   cells.forEach(({ entry: { site, head }, faint }, col) => {
     const found = thumbs.get(site.name);
     if (!found) return;
-    const { side, data, most } = thumbnailTexels(found.data, { batch, head, heads: found.heads, size: found.size }, tokens, site.mask.causal, site.kind === 'self' ? manifest.input.real[batch] : undefined), image = texelsOf.createImageData(side, side);
+    const extent = extents[site.name] ?? { queries: 32, keys: 32 }, real = site.kind === 'self' ? sequenceOf(manifest.input, site, 'queries')?.real[batch] : undefined;
+    const { rows, cols, data, most } = thumbnailTexels(found.data, { batch, head, heads: found.heads, size: found.size }, extent, site.mask.causal, real?.length === extent.queries && extent.queries === extent.keys ? real : undefined), image = texelsOf.createImageData(cols, rows);
     colourTexels(data, probabilityScale('gamma', most), masked, image.data);
-    one.width = one.height = side;
+    one.width = cols;
+    one.height = rows;
     texelsOf.putImageData(image, 0, 0);
     context.globalAlpha = faint ? 0.15 : 1;
     context.drawImage(one, Math.round((lefts[col] + size.inset) * ratio), 0, Math.round(size.thumb * ratio), canvas.height);

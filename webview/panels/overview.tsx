@@ -2,7 +2,8 @@
 import { useState } from 'preact/hooks';
 import type { TracePanelState } from '../../extension/contract/api.ts';
 import { layersText } from '../../extension/contract/layers.ts';
-import type { Verdict } from '../../extension/contract/trace.ts';
+import { headLabel } from '../../extension/contract/site.ts';
+import type { TokenSequence, Verdict } from '../../extension/contract/trace.ts';
 import { Button, Choice } from '../controls/toolkit.tsx';
 import { findHead } from '../marks/head-picker.ts';
 import { badge } from '../marks/parity.ts';
@@ -68,14 +69,33 @@ function Next({ state, batch }: Pick<Props, 'state'> & { readonly batch: number 
 const mostChips = 160;
 
 function Prompt({ state, batch }: Pick<Props, 'state'> & { readonly batch: number }) {
-  const [all, setAll] = useState(false), { tokens, real } = state.open.manifest.input, mine = tokens[batch] ?? [];
+  const { input } = state.open.manifest, { audio, target, given } = input, said = target ?? (audio ? input : undefined);
+  return (
+    <>
+      {audio && <section><h2>Sound</h2><p class="prompt" data-testid="sound">{audio.file?.split(/[\\/]/).pop() ?? 'given as features'}{audio.seconds === undefined ? '' : ` · ${audio.seconds.toFixed(1)} s`} · {audio.positions} positions{audio.secondsPerPosition === undefined ? '' : ` of ${Math.round(audio.secondsPerPosition * 1000)} ms`}</p></section>}
+      {!audio && <Tokens title={target ? 'Source' : 'Prompt'} testid="prompt" of={input} batch={batch} />}
+      {said && <Tokens title={audio ? 'Text' : 'Target'} testid="target" of={said} batch={batch} given={given} />}
+      <Alignment state={state} />
+    </>
+  );
+}
+
+/** The heads that a speech model's authors found to follow the sound. */
+function Alignment({ state }: Pick<Props, 'state'>) {
+  const heads = state.open.manifest.sites.flatMap(site => (site.alignmentHeads ?? []).map(head => headLabel(site, head)));
+  return heads.length ? <p class="quiet" data-testid="alignment" title="alignment_heads of generation_config.json: their attention follows the sound in time">{heads.length === 1 ? 'Alignment head' : 'Alignment heads'}: {heads.join(', ')}</p> : null;
+}
+
+/** `given`: tokens beyond these were generated. */
+function Tokens({ title, testid, of, batch, given = Infinity }: { readonly title: string; readonly testid: string; readonly of: TokenSequence; readonly batch: number; readonly given?: number | undefined }) {
+  const [all, setAll] = useState(false), { tokens, real, ids } = of, mine = tokens[batch] ?? [];
   const folded = !all && mine.length > mostChips;
   return (
     <section>
-      <h2>Prompt</h2>
-      <p class="prompt" data-testid="prompt">
+      <h2>{title}</h2>
+      <p class="prompt" data-testid={testid}>
         {(folded ? mine.slice(0, mostChips) : mine).map((token, i) => (
-          <span key={i} class={`token${isSpecial(token) ? ' special' : ''}${real[batch]?.[i] === 0 ? ' padding' : ''}`} title={`token ${i}, id ${state.open.manifest.input.ids[batch]?.[i]}${real[batch]?.[i] === 0 ? ', padding' : ''}`}>{shown(token)}</span>
+          <span key={i} class={`token${isSpecial(token) ? ' special' : ''}${real[batch]?.[i] === 0 ? ' padding' : ''}`} title={`token ${i}, id ${ids[batch]?.[i]}${real[batch]?.[i] === 0 ? ', padding' : ''}${i >= given ? ', generated' : ''}`}>{shown(token)}</span>
         ))}
         {mine.length > mostChips && <Button onPress={() => setAll(!all)}>{folded ? `… ${mine.length - mostChips} more` : 'Fold'}</Button>}
       </p>

@@ -1,5 +1,4 @@
 /** The row in focus, or the chosen one, in numbers: which keys it looks at most, and how widely. */
-import type { TraceInput } from '../../extension/contract/trace.ts';
 import type { MapAxes } from '../marks/map-axes.ts';
 import { rowMarks } from '../marks/row.ts';
 import { percent, shortNumber } from '../marks/scale.ts';
@@ -7,7 +6,7 @@ import { around, shown } from '../marks/tokens.ts';
 import type { Row } from './use-row.ts';
 
 interface Props {
-  readonly input: TraceInput; readonly batch: number; readonly axes: MapAxes;
+  readonly batch: number; readonly axes: MapAxes;
   /** Cell of the rows, and of the columns. */
   readonly cell: number | undefined; readonly here: number | undefined;
   readonly row: Row;
@@ -15,14 +14,14 @@ interface Props {
   readonly chosen: boolean; readonly onLetGo: () => void;
 }
 
-export function RowStrip({ input, batch, axes, cell, here, row: { values, sink }, chosen, onLetGo }: Props) {
+export function RowStrip({ batch, axes, cell, here, row: { values, sink }, chosen, onLetGo }: Props) {
   if (cell === undefined) return <aside class="row-strip" aria-label="Row in focus"><h2>Row</h2><p class="quiet">Point at a cell, or move with the arrow keys, to see what its query looks at. Click, or press Enter, to keep the row and see it as bars.</p></aside>;
-  const from = axes.rows.from[cell], to = axes.rows.to[cell], marks = values && rowMarks(values, 10), text = around(input, batch, from, 40, to);
+  const from = axes.rows.from[cell], to = axes.rows.to[cell], marks = values && rowMarks(values, 10), text = axes.rowTime ? { before: '', here: axes.rowTime(from, to), after: '' } : around(axes.rowInput, batch, from, 40, to);
   // Only a whole distribution has an entropy.
   const whole = axes.renormalised || (!axes.sink && !axes.hidden);
   return (
     <aside class="row-strip" aria-label={chosen ? 'Chosen row' : 'Row in focus'} data-testid="row-strip" data-chosen={chosen}>
-      <h2>Query {to - from > 1 ? `${from}–${to - 1}` : from}{chosen && <button type="button" class="link let-go" data-testid="let-go" title="Let the row go (Escape)" onClick={onLetGo}>chosen ✕</button>}</h2>
+      <h2>{axes.rowName[0].toUpperCase()}{axes.rowName.slice(1)} {to - from > 1 ? `${from}–${to - 1}` : from}{chosen && <button type="button" class="link let-go" data-testid="let-go" title="Let the row go (Escape)" onClick={onLetGo}>chosen ✕</button>}</h2>
       <p class="context">{text.before}<mark>{axes.rowsAreTokens ? shown(text.here) : `#${from}`}</mark>{text.after}</p>
       {!values && <p class="quiet">…</p>}
       {sink !== undefined && axes.sink && <p class="quiet" data-testid="row-sink">{Number.isNaN(sink) ? 'does not see' : percent(sink)} {Number.isNaN(sink) ? '' : 'on '}<code>{axes.sink.token}</code>, set apart</p>}

@@ -8,6 +8,7 @@ import { pause } from '../compute/turns.ts';
 import type { TraceFile } from '../trace/open.ts';
 import { writeFailure } from '../trace/part-writer.ts';
 import { viewStoredSite, type SiteView } from '../trace/site-view.ts';
+import { sequenceOf } from '../../contract/sequences.ts';
 import { lutIndex, viridis } from '../../contract/viridis.ts';
 import { computeTile } from './tile.ts';
 
@@ -29,7 +30,8 @@ export async function exportMap(trace: TraceFile, { site: name, batch, head, out
   if (ending === '.csv' && view.queries * view.keys > mostCsvCells) throw new UserError(`A table of ${view.queries} × ${view.keys} cells is too large to be of use.`, 'Write a .png, or the numbers with "attnscope pattern".');
   const pixels = ending === '.csv' ? Infinity : mostPixels;
   const tile = await computeTile({ view, batch, head, ...all, height: Math.min(view.queries, pixels), width: Math.min(view.keys, pixels), of: 'prob', reduce: 'max', between: () => pause(signal) });
-  const bytes = ending === '.png' ? picture(tile) : table(tile, view, trace.manifest.input.tokens[batch] ?? []), part = `${out}.part`;
+  const tokens = (side: 'queries' | 'keys'): readonly string[] => sequenceOf(trace.manifest.input, site, side)?.tokens[batch] ?? [];
+  const bytes = ending === '.png' ? picture(tile) : table(tile, view, { queries: tokens('queries'), keys: tokens('keys') }), part = `${out}.part`;
   try {
     writeFileSync(part, bytes);
     renameSync(part, out);
@@ -52,10 +54,10 @@ function picture({ height, width, data }: Tile): Buffer {
 }
 
 /** One line a query, one column a key; hidden cells are empty. Positions stand before the tokens, so that no cell begins with a formula. */
-function table({ height, width, data }: Tile, view: SiteView, tokens: readonly string[]): string {
-  const named = (position: number, count: number): string => quote(tokens.length === count ? `${position} ${tokens[position]}` : String(position));
-  const lines = [['query', ...Array.from({ length: width }, (_, j) => named(j, view.keys))].join()];
-  for (let i = 0; i < height; i++) lines.push([named(i, view.queries), ...Array.from(data.subarray(i * width, (i + 1) * width), value => (Number.isNaN(value) ? '' : String(Number(value.toPrecision(7)))))].join());
+function table({ height, width, data }: Tile, view: SiteView, tokens: { readonly queries: readonly string[]; readonly keys: readonly string[] }): string {
+  const named = (position: number, of: 'queries' | 'keys'): string => quote(tokens[of].length === view[of] ? `${position} ${tokens[of][position]}` : String(position));
+  const lines = [['query', ...Array.from({ length: width }, (_, j) => named(j, 'keys'))].join()];
+  for (let i = 0; i < height; i++) lines.push([named(i, 'queries'), ...Array.from(data.subarray(i * width, (i + 1) * width), value => (Number.isNaN(value) ? '' : String(Number(value.toPrecision(7)))))].join());
   return `${lines.join('\n')}\n`;
 }
 

@@ -1,4 +1,5 @@
 /** The health of a site's numbers: the largest |q·k|, what is not finite and where, attention on padding, how long the values of sinks are. */
+import { sequenceOf } from '../../contract/sequences.ts';
 import type { HeadStats, LargestProduct, NotFinite, SiteHealth, TraceInput } from '../../contract/trace.ts';
 import { largestProduct, lengthsOf, productBound, type Rows } from '../compute/largest-product.ts';
 import { readHead, readRows, type SiteView } from '../trace/site-view.ts';
@@ -89,9 +90,11 @@ function rows(view: SiteView, part: 'hook_q' | 'hook_k', b: number, of: Omit<Row
 
 /** Where keys are the tokens and some are padding: the head whose real queries give padding most. */
 function paddingShare(view: SiteView, statistics: SiteStatistics, input: TraceInput): SiteHealth['padding'] {
-  if (view.from === 'nothing' || view.site.kind !== 'self' || view.site.form !== 'dense' || view.queries !== view.keys || input.real.length !== view.batch) return undefined;
+  if (view.from === 'nothing' || view.site.kind !== 'self' || view.site.form !== 'dense' || view.queries !== view.keys) return undefined;
+  const tokens = sequenceOf(input, view.site, 'keys');
+  if (tokens?.real.length !== view.batch) return undefined;
   let worst: SiteHealth['padding'];
-  input.real.forEach((real, b) => {
+  tokens.real.forEach((real, b) => {
     if (real.length !== view.keys || !real.includes(0)) return;
     const { received } = statistics.sample(b);
     for (let head = 0; head < view.heads; head++) {

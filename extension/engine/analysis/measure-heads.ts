@@ -1,4 +1,5 @@
 /** Every metric of every head of a site. */
+import { sequenceOf } from '../../contract/sequences.ts';
 import type { HeadStats, MetricCard, MetricName, TraceInput } from '../../contract/trace.ts';
 import type { Measure } from '../metrics/metric.ts';
 import { metrics } from '../metrics/registry.ts';
@@ -10,7 +11,7 @@ import type { SiteStatistics } from './site-statistics.ts';
 export async function measureHeads(view: SiteView, statistics: SiteStatistics, input: TraceInput, between: () => Promise<void>): Promise<HeadStats[]> {
   const out: HeadStats[] = [];
   for (let b = 0; b < view.batch; b++) {
-    const rows = { live: (h: number) => statistics.live(b, h), seeing: (h: number) => statistics.seeing(b, h), seen: (h: number) => statistics.seen(b, h) }, ids = input.ids.length === view.batch ? input.ids[b] : undefined;
+    const rows = { live: (h: number) => statistics.live(b, h), seeing: (h: number) => statistics.seeing(b, h), seen: (h: number) => statistics.seen(b, h) }, sequence = sequenceOf(input, view.site, 'queries')?.ids, ids = sequence?.length === view.batch ? sequence[b] : undefined;
     await eachHead(view, b, statistics.sample(b), rows, ids, between, (head, of) => {
       const numbers = metrics.flatMap(family => Object.entries(family).map(([name, metric]) => [name, tidy(metric.measure(of))]));
       out.push({ batch: b, head, ...(Object.fromEntries(numbers) as Record<MetricName, number>) });

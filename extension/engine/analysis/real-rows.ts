@@ -1,4 +1,5 @@
 /** Which queries of a site are real tokens. */
+import { sequenceOf } from '../../contract/sequences.ts';
 import type { TraceInput } from '../../contract/trace.ts';
 import type { SiteView } from '../trace/site-view.ts';
 
@@ -14,7 +15,7 @@ export function realRows(view: SiteView, b: number, input: TraceInput, seqToSeq:
     if (keys && kind === 'self' && view.queries === view.keys) out.set(keys.subarray(b * view.keys, (b + 1) * view.keys));
     return out;
   }
-  const real = input.real.length === view.batch ? input.real[b] : undefined;
+  const own = sequenceOf(input, view.site, 'queries')?.real, real = own?.length === view.batch ? own[b] : undefined;
   if (real?.length === view.queries) out.set(real);
   return out;
 }

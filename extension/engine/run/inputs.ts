@@ -29,7 +29,7 @@ export interface Inputs {
 }
 
 const idNames = ['input_ids', 'input', 'tokens', 'token_ids', 'ids', 'idx'];
-const decoderIdNames = ['decoder_input_ids'];
+export const decoderIdNames: readonly string[] = ['decoder_input_ids'];
 
 /** The input that takes token ids, if there is one. */
 export function idInput(model: Model, names: readonly string[] = idNames): ValueInfo | undefined {

@@ -8,8 +8,8 @@ import { Runtime } from './runtime.ts';
 const keptMs = process.platform === 'win32' ? 0 : 30_000;
 let kept: { readonly key: string; readonly runtime: Runtime; readonly timer: NodeJS.Timeout } | undefined;
 
-/** Runs `work` with a session over `skeleton`; it is kept when that succeeds. Errors: those of `Runtime.create` and of `work`. */
-export async function withRuntime<T>(skeleton: Uint8Array, model: Model, ready: () => void, work: (runtime: Runtime) => Promise<T>): Promise<T> {
+/** Runs `work` with a session over `skeleton`; it is kept when that succeeds and it runs `alone`. Errors: those of `Runtime.create` and of `work`. */
+export async function withRuntime<T>(skeleton: Uint8Array, model: Model, { ready, alone }: { readonly ready: () => void; readonly alone: boolean }, work: (runtime: Runtime) => Promise<T>): Promise<T> {
   const key = `${fileStamp(model)} ${createHash('sha256').update(skeleton).digest('hex')}`, last = kept;
   kept = undefined;
   clearTimeout(last?.timer);
@@ -18,7 +18,7 @@ export async function withRuntime<T>(skeleton: Uint8Array, model: Model, ready: 
   ready();
   let result: T;
   try { result = await work(runtime); } catch (error) { await runtime.release(); throw error; }
-  if (keptMs) kept = { key, runtime, timer: setTimeout(() => { kept = undefined; void runtime.release(); }, keptMs).unref() };
+  if (keptMs && alone) kept = { key, runtime, timer: setTimeout(() => { kept = undefined; void runtime.release(); }, keptMs).unref() };
   else await runtime.release();
   return result;
 }

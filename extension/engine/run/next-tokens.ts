@@ -4,6 +4,7 @@ import { dataType, type GraphView, type Model } from '../onnx/model.ts';
 import type { SitePlan } from '../sites/site-plan.ts';
 import type { FetchedTensor } from './runtime.ts';
 
+type Logits = Pick<FetchedTensor, 'dims' | 'data'>;
 const shown = 5;
 const floats: readonly number[] = [dataType.float, dataType.float16, dataType.bfloat16, dataType.double];
 
@@ -27,7 +28,7 @@ export function logitsOutput(model: Model, view: GraphView, plans: readonly Site
 }
 
 /** The first logit that is no finite number (a masked one, −inf, is as it should be). `logits` [batch, vocabulary]. */
-export function brokenLogit({ dims: [, width], data }: FetchedTensor): NotFinite | undefined {
+export function brokenLogit({ dims: [, width], data }: Logits): NotFinite | undefined {
   let first: Omit<NotFinite, 'count'> | undefined, count = 0;
   (data as Float32Array).forEach((value, n) => {
     if (value < Infinity) return;
@@ -38,7 +39,7 @@ export function brokenLogit({ dims: [, width], data }: FetchedTensor): NotFinite
 }
 
 /** `logits` [batch, vocabulary], all right; five a sample, most likely first, softmax in float64. */
-export function nextTokens(logits: FetchedTensor, name: (id: number) => string): NextToken[][] {
+export function nextTokens(logits: Logits, name: (id: number) => string): NextToken[][] {
   const [batch, width] = logits.dims, data = logits.data as Float32Array;
   return Array.from({ length: batch }, (_, b) => {
     const row = data.subarray(b * width, (b + 1) * width), best: number[] = [];

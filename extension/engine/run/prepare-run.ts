@@ -9,46 +9,58 @@ import { viewGraph } from '../onnx/graph-view.ts';
 import type { GraphView, Model } from '../onnx/model.ts';
 import { openModel } from '../onnx/open.ts';
 import { openInputs, pictureInput } from '../onnx/picture-input.ts';
+import { openPair, statesInput } from '../sites/parts.ts';
 import { recognise } from '../sites/recognise.ts';
 import type { SitePlan } from '../sites/site-plan.ts';
+import { decoderTokens } from './decode-in-one.ts';
 import { imageTensor, imagesOfTensor, type RunImage } from './image-input.ts';
 import { expectedTokens, imageRuns, imageTokenId, withImageTokens } from './image-tokens.ts';
 import { fillInputs, idInput, type Inputs } from './inputs.ts';
 import { readConfig, type ModelConfig } from './model-config.ts';
 import { logitsOutput } from './next-tokens.ts';
-import { factsOf, requestedTokens, type Tokens } from './room.ts';
+import { preparePair } from './prepare-pair.ts';
+import { factsOf, requestedTokens } from './room.ts';
+import type { Stage } from './stages.ts';
 import { readGivenTensors } from './tensor-file.ts';
 import { loadTokenizer, type TextTokenizer } from './tokenizer.ts';
+import { traceInput } from './trace-input.ts';
 
 export interface Prepared {
-  readonly model: Model;
-  readonly view: GraphView;
-  /** Of the layers that were asked for. */
-  readonly plans: readonly SitePlan[];
+  /** In the order in which they run. */
+  readonly stages: readonly Stage[];
+  /** The stage whose model the trace is of. */
+  readonly main: Stage;
   readonly kept?: KeptLayers;
-  readonly prompt: Prompt;
   readonly config: ModelConfig;
   readonly tokenizer: TextTokenizer | undefined;
-  readonly inputs: Inputs;
   /** One a sample, where the model takes images. */
-  readonly images: readonly RunImage[];
-  readonly tokens: Tokens;
-  /** The output that holds the logits. */
-  readonly logits?: string;
+  readonly images?: readonly RunImage[];
   readonly facts: RunFacts;
+  /** What the trace says it was given, once every stage has its inputs (by the stage's name). */
+  readonly input: (inputs: ReadonlyMap<string, Inputs>) => TraceInput;
 }
 
 /** `alter`: for tests that change what was recognised. Errors: `UserError` for everything that the user can act on. */
 export async function prepareRun(request: TraceRequest, alter: (plans: readonly SitePlan[]) => readonly SitePlan[] = plans => plans): Promise<Prepared> {
+  const pair = await openPair(request.model);
+  if (pair && !givesStates(request, pair.decoder.model)) return preparePair(request, pair);
   const model = await openModel(request.model), view = viewGraph(model), found = recognise(model);
   if (!found.plans.length) throw new UserError(found.looked, 'Choose a model with attention; "attnscope sites" lists what is recognised.');
-  const all = alter(found.plans), layers = request.keep?.layers, plans = layers ? ofLayers(all, layers) : all;
+  const all = alter(found.plans), { plans, kept } = keptOf(all, request.keep?.layers);
   const config = readConfig(model.path), tokenizer = loadTokenizer(model.path), { prompt, images: shown, how } = withImage(request.prompt, await readPrompt(request, model, tokenizer), { view, config, tokenizer });
   const filling = fillInputs(model, prompt, config), inputs = { ...filling, filled: { ...filling.filled, ...how } }, tokens = requestedTokens(inputs), images = withTokens(shown, view, inputs);
   // Whether there are logits is for the whole model to say.
   const logits = inputs.sides.length ? logitsOutput(model, view, all) : undefined, vocabulary = logits === undefined ? undefined : view.dims(logits)?.[2];
   const facts = factsOf({ model, plans, tokens, ...(vocabulary === undefined ? {} : { vocabulary }), textLength: request.prompt.kind === 'text' ? request.prompt.text.length + (request.prompt.pair?.length ?? 0) : 0, out: request.out });
-  return { model, view, plans, prompt, config, tokenizer, inputs, images, tokens, facts, ...(logits === undefined ? {} : { logits }), ...(layers && plans.length < all.length ? { kept: { layers: [...new Set(plans.map(plan => plan.site.layer))].sort((a, b) => a - b), ofSites: all.length } } : {}) };
+  const target = decoderTokens({ request, model, config, prompt, inputs, logits });
+  const main: Stage = { name: 'model', model, view, plans, inputs: earlier => (target ? target(earlier.progress) : inputs), ...(logits === undefined ? {} : { logits }) };
+  return { stages: [main], main, config, tokenizer, images, facts, ...(kept ? { kept } : {}), input: fed => traceInput(request, prompt, fed.get('model')!, { tokenizer, config, tokens }) };
+}
+
+/** The plans of the layers that were asked for, and what the manifest says of that. */
+export function keptOf(all: readonly SitePlan[], layers: readonly number[] | undefined): { readonly plans: readonly SitePlan[]; readonly kept?: KeptLayers } {
+  const plans = layers ? ofLayers(all, layers) : all;
+  return { plans, ...(plans.length < all.length ? { kept: { layers: [...new Set(plans.map(plan => plan.site.layer))].sort((a, b) => a - b), ofSites: all.length } } : {}) };
 }
 
 /** Errors: `UserError` that names a layer that no site has. */
@@ -59,11 +71,20 @@ function ofLayers(plans: readonly SitePlan[], layers: readonly number[]): SitePl
   return plans.filter(plan => layers.includes(plan.site.layer));
 }
 
+/** Whether the tensors that were given hold what the encoder would say: then the decoder runs alone. */
+function givesStates({ prompt }: TraceRequest, decoder: Model): boolean {
+  const states = statesInput(decoder);
+  if (prompt.kind !== 'tensors' || states === undefined) return false;
+  try { return readGivenTensors(prompt.file, [states]).size > 0; } catch { return false; }
+}
+
 export interface Prompt { readonly ids?: readonly number[]; readonly types?: readonly number[]; readonly segments?: readonly number[]; readonly tensors?: ReturnType<typeof readGivenTensors>; readonly samples?: number; readonly tokens?: readonly string[]; readonly spans?: TraceInput['spans'][number] }
 
-async function readPrompt(request: TraceRequest, model: Model, tokenizer: TextTokenizer | undefined): Promise<Prompt> {
+/** The prompt as tokens, or as tensors. */
+export async function readPrompt(request: TraceRequest, model: Model, tokenizer: TextTokenizer | undefined): Promise<Prompt> {
   switch (request.prompt.kind) {
     case 'image': return {};
+    case 'audio': throw new UserError(`${model.path} takes no sound.`, 'Choose the folder of a speech model such as Whisper, with its encoder and decoder.');
     case 'ids': return { ids: request.prompt.ids };
     case 'tensors': return { tensors: readGivenTensors(request.prompt.file, openInputs(model).map(input => input.name)) };
     case 'text': {

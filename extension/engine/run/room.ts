@@ -10,7 +10,7 @@ import type { SitePlan } from '../sites/site-plan.ts';
 import { headerSpaceFor } from '../trace/part-writer.ts';
 import type { Inputs } from './inputs.ts';
 
-export interface Tokens { readonly batch: number; readonly length: number }
+export interface Tokens { readonly batch: number; readonly length: number; /** Keys of cross-attention, where they are not as many. */ readonly source?: number }
 
 /** Batch and number of positions of the prompt; for models without tokens, of the largest input. */
 export function requestedTokens(inputs: Inputs): Tokens {
@@ -42,13 +42,21 @@ export function factsOf({ model, plans, tokens, vocabulary, textLength, out }: W
   };
 }
 
-function siteFacts({ site }: SitePlan, { batch, length }: Tokens): SiteFacts {
-  const heads = site.heads ?? 16, kv = site.kvHeads ?? heads, dim = site.headDim ?? 64, value = site.valueDim ?? dim;
+/** Facts of several graphs that run one after the other; both models count, although only one is open at a time. */
+export function sumFacts([first, ...rest]: readonly RunFacts[]): RunFacts {
+  return rest.reduce((all, one) => ({
+    ...all, batch: Math.max(all.batch, one.batch), tokens: Math.max(all.tokens, one.tokens), sites: [...all.sites, ...one.sites], weightBytes: all.weightBytes + one.weightBytes,
+    weights: all.weights + one.weights, logitsBytes: all.logitsBytes + one.logitsBytes, headerBytes: all.headerBytes + one.headerBytes,
+  }), first);
+}
+
+function siteFacts({ site }: SitePlan, { batch, length, source = length }: Tokens): SiteFacts {
+  const heads = site.heads ?? 16, kv = site.kvHeads ?? heads, dim = site.headDim ?? 64, value = site.valueDim ?? dim, keys = site.kind === 'cross' ? source : length;
   return {
-    layer: site.layer, elements: batch * length * (heads * dim + kv * dim + kv * value),
+    layer: site.layer, elements: batch * (length * heads * dim + keys * kv * (dim + value)),
     // lse, entropy, max, max_key a row; received a key; 32 × 32 pooled.
-    statisticsBytes: 4 * batch * heads * (5 * length + 32 * 32),
-    cells: batch * heads * length ** 2, products: batch * heads * length ** 2 * (dim + value),
+    statisticsBytes: 4 * batch * heads * (4 * length + keys + 32 * 32),
+    cells: batch * heads * length * keys, products: batch * heads * length * keys * (dim + value),
   };
 }
 

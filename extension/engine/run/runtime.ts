@@ -5,7 +5,7 @@ import type { Model } from '../onnx/model.ts';
 import { basename } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import type { Feed } from './feeds.ts';
+import type { Feed, FeedData } from './feeds.ts';
 import { keepHalvesAsBits } from './half-tensors.ts';
 import type { Place } from './places.ts';
 import { own } from '../onnx/graph-builder.ts';
@@ -17,7 +17,9 @@ process.env['ALLOW_RELEASED_ONNX_OPSET_ONLY'] ??= '0';
 
 /** Tensors of a run; taking one gives it away, so that its memory can go. */
 export interface Fetched { take(output: string): FetchedTensor }
-export interface FetchedTensor { readonly dims: readonly number[]; readonly data: Float32Array | Uint16Array | BigInt64Array | Uint8Array }
+export interface FetchedTensor { readonly type: string; readonly dims: readonly number[]; readonly data: FeedData }
+
+export interface RunOptions { readonly placed?: { readonly places: readonly Place[]; readonly stop: string }; readonly also?: readonly string[] }
 
 export class Runtime {
   readonly #session: ort.InferenceSession;
@@ -36,12 +38,12 @@ export class Runtime {
   }
 
   /**
-   * Runs once; fetches our own outputs only. Where all their shapes are known beforehand, `placed` says them, and onnxruntime writes them
+   * Runs once; fetches our own outputs, and those named by `also`. Where all their shapes are known beforehand, `placed` says them, and onnxruntime writes them
    * where they stay. Its binding (1.30) would still copy every output when the run returns, 5 to 10 % of the time and as much memory as the
    * outputs themselves; `stop`, first in line and a sequence, which it cannot hand over, ends the return before the first copy. A binding
    * that returns all the same has filled the same places.
    */
-  async run(feeds: Readonly<Record<string, Feed>>, model: Model, placed?: { readonly places: readonly Place[]; readonly stop: string }): Promise<Fetched> {
+  async run(feeds: Readonly<Record<string, Feed>>, model: Model, { placed, also = [] }: RunOptions = {}): Promise<Fetched> {
     const given: Record<string, ort.Tensor> = {};
     for (const name of this.#session.inputNames) {
       const feed = feeds[name];
@@ -52,10 +54,10 @@ export class Runtime {
       results = Object.fromEntries(placed.places.map(place => [place.output, emptyTensor(place)]));
       try { await this.#session.run(given, { ...results, [placed.stop]: null }); } catch (error) {
         // A graph that does not keep to its declared shapes, or another failure: once more, and let it say which.
-        if (!/Non tensor type/.test(String(error))) return this.run(feeds, model);
+        if (!/Non tensor type/.test(String(error))) return this.run(feeds, model, { also });
       }
     } else {
-      const names = this.#session.outputNames.filter((name, i) => name.startsWith(own) && this.#session.outputMetadata[i].isTensor);
+      const names = this.#session.outputNames.filter((name, i) => (name.startsWith(own) || also.includes(name)) && this.#session.outputMetadata[i].isTensor);
       try { results = await this.#session.run(given, names) as Record<string, ort.Tensor>; } catch (error) { throw refusal(model, 'failed while it ran in onnxruntime', error); }
     }
     return {
@@ -63,7 +65,7 @@ export class Runtime {
         const tensor = results[output];
         if (!tensor) throw new Error(`The run has no output ${output}.`);
         delete results[output];
-        return { dims: tensor.dims, data: tensor.data as Float32Array };
+        return { type: tensor.type, dims: tensor.dims, data: tensor.data as FeedData };
       },
     };
   }

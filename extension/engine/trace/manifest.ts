@@ -18,7 +18,7 @@ const site = v.object({
   name, stack: v.pipe(name, v.regex(/^[a-z]*$/)), layer: v.pipe(index, v.maxValue(100_000)), kind: v.picklist(['self', 'cross']), form: v.picklist(['dense', 'window', 'reduced', 'linear']),
   heads: size, kvHeads: size, headDim: size, valueDim: size,
   mask: v.object({ causal: v.boolean(), window: v.nullable(v.union([whole, pair])), padding: v.boolean(), additive: v.boolean() }),
-  scale: v.nullable(number), softcap: v.nullable(number), sinkLogit: v.boolean(), operator: name, node: text,
+  scale: v.nullable(number), softcap: v.nullable(number), sinkLogit: v.boolean(), alignmentHeads: v.optional(list(index, 10_000)), operator: name, node: text,
   capture: v.picklist(['graph', 'recomputed', 'softmax-only']), why: v.optional(text),
   taps: v.object({ q: v.nullable(text), k: v.nullable(text), v: v.nullable(text), probs: v.nullable(text), out: v.nullable(text) }),
   source: v.object({ module: v.nullable(text), class: v.nullable(text), file: v.nullable(text), line: v.nullable(index), text: v.optional(text), classModule: v.optional(text), level: v.picklist(['stack-trace', 'class-hierarchy', 'node-path', 'initializer', 'none']) }),
@@ -41,11 +41,13 @@ const image = v.object({
   fed: v.tuple([cells, cells]), offset: places, scale: v.tuple([positive, positive]), patches: v.object({ rows: cells, columns: cells }), covered: v.tuple([cells, cells]),
   tokens: v.optional(v.object({ id: whole, runs: list(v.tuple([index, index]), 100_000), rows: cells, columns: cells, problem: v.optional(text) })),
 });
+const sequence = { text: v.optional(v.string()), ids: list(list(whole)), tokens: list(list(v.string())), spans: list(list(v.nullable(pair))), real: list(list(v.picklist([0, 1]))) };
 const schema = v.object({
   formatVersion: whole,
   model: v.object({ file: name, path: text, graphHash: name, bytes: index, modified: name, opsets: record(whole), producer: text, nodes: index, dtype: v.optional(name), sha256: v.optional(name), dataFiles: v.optional(list(v.object({ file: name, bytes: index, modified: name }), 10_000)) }),
   created: name,
-  input: v.object({ text: v.optional(v.string()), ids: list(list(whole)), tokens: list(list(v.string())), spans: list(list(v.nullable(pair))), real: list(list(v.picklist([0, 1]))),
+  input: v.object({ ...sequence, target: v.optional(v.object(sequence)), given: v.optional(index),
+    audio: v.optional(v.object({ file: v.optional(text), seconds: v.optional(number), secondsPerPosition: v.optional(number), positions: index })),
     pair: v.optional(v.string()), segments: v.optional(list(list(v.picklist([0, 1])))), special: v.optional(v.object({ start: v.optional(index), unknown: v.optional(index) })), images: v.optional(list(image, 64)) }),
   sites: list(site, 100_000),
   kept: v.optional(v.object({ layers: list(index, 10_000), ofSites: index })),

@@ -12,7 +12,8 @@ import { dataType } from '../../../extension/engine/onnx/model.ts';
 import { viewGraph } from '../../../extension/engine/onnx/graph-view.ts';
 import { openModel } from '../../../extension/engine/onnx/open.ts';
 import { writeSkeleton } from '../../../extension/engine/onnx/writer.ts';
-import { capture, keptRowsOf, ownFeeds, type CaptureHooks } from '../../../extension/engine/run/capture.ts';
+import { capture, type CaptureHooks } from '../../../extension/engine/run/capture.ts';
+import { keptRowsOf, ownFeeds } from '../../../extension/engine/run/own-feeds.ts';
 import { startHash } from '../../../extension/engine/run/file-hash.ts';
 import { logitsOutput, nextTokens } from '../../../extension/engine/run/next-tokens.ts';
 import { fillInputs } from '../../../extension/engine/run/inputs.ts';
@@ -76,7 +77,7 @@ describe('outputs that are written where they stay', () => {
     const places = placesOf({ plans, taps, inputs, stored: 'F32', rows: 5, vocabulary: view.dims(logits)?.[2] });
     expect(places?.length).toBeGreaterThan(plans.length * 10);
     const runtime = await Runtime.create(writeSkeleton(opened, taps.edits), opened), feeds = { ...inputs.feeds, ...ownFeeds(taps, inputs) };
-    const placed = await runtime.run(feeds, opened, { places: places!, stop: taps.stop }), copied = await runtime.run(feeds, opened);
+    const placed = await runtime.run(feeds, opened, { placed: { places: places!, stop: taps.stop } }), copied = await runtime.run(feeds, opened);
     for (const { output } of places!) {
       const a = placed.take(output), b = copied.take(output);
       expect(a.dims).toEqual(b.dims);
@@ -84,7 +85,7 @@ describe('outputs that are written where they stay', () => {
     }
     // A shape that turns out wrong: the run is made again without places.
     const wrong = places!.map(place => ({ ...place, dims: [...place.dims, 2] }));
-    expect((await runtime.run(feeds, opened, { places: wrong, stop: taps.stop })).take(taps.sites[0].q!).dims).toEqual([1, 5, ...copiedDims(plans[0])]);
+    expect((await runtime.run(feeds, opened, { placed: { places: wrong, stop: taps.stop } })).take(taps.sites[0].q!).dims).toEqual([1, 5, ...copiedDims(plans[0])]);
     await runtime.release();
   });
 });

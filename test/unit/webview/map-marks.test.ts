@@ -6,7 +6,7 @@ import { lineLayout, linesOf } from '../../../webview/marks/lines.ts';
 import { mapAxes, sinkRequest, specialPositions, tileRequest, type AxesOptions } from '../../../webview/marks/map-axes.ts';
 import { mapTitle } from '../../../webview/marks/map-title.ts';
 import { tableText } from '../../../webview/marks/table.ts';
-import { around } from '../../../webview/marks/tokens.ts';
+import { around, shown } from '../../../webview/marks/tokens.ts';
 import { keyAction, keyHelp } from '../../../webview/panels/map-keys.ts';
 
 describe('bands', () => {
@@ -36,7 +36,7 @@ describe('bands', () => {
 describe('axes of a map', () => {
   const text = 'silver key', input: TraceInput = { text, ids: [[0, 1, 2, 3, 4]], tokens: [['<bos>', 'sil', 'ver', ' key', '[PAD]']], spans: [[null, [0, 3], [3, 6], [6, 10], null]], real: [[1, 1, 1, 1, 0]] };
   const stats = { batch: 0, head: 0, sink: 0.61, sinkKey: 0 } as HeadStats, off: AxesOptions = { words: false, hideSpecial: false, sinkApart: false, renormalised: false }, head = { trace: 't', site: 'blocks.0.attn', batch: 0, head: 0 };
-  const axes = (options: Partial<AxesOptions>, more: { readonly sink?: number; readonly kind?: 'self' | 'cross'; readonly keys?: number } = {}) => mapAxes({ input, batch: 0, site: { kind: more.kind ?? 'self' }, mask: { causal: true, offset: 0, window: null, keys: null, bias: null, sink: null }, extent: { queries: 5, keys: more.keys ?? 5 }, stats: { ...stats, sink: more.sink ?? stats.sink }, options: { ...off, ...options } });
+  const axes = (options: Partial<AxesOptions>, more: { readonly sink?: number; readonly kind?: 'self' | 'cross'; readonly keys?: number } = {}) => mapAxes({ input, batch: 0, site: { kind: more.kind ?? 'self', stack: 'main' }, mask: { causal: true, offset: 0, window: null, keys: null, bias: null, sink: null }, extent: { queries: 5, keys: more.keys ?? 5 }, stats: { ...stats, sink: more.sink ?? stats.sink }, options: { ...off, ...options } });
   const labels = (of: ReturnType<typeof axes>) => [Array.from({ length: of.rows.count }, (_, i) => of.rowLabel(i)), Array.from({ length: of.cols.count }, (_, i) => of.colLabel(i))];
   it('plain: every token, and the request of before', () => {
     expect(labels(axes({}))[0]).toEqual(['<bos>', 'sil', 'ver', '·key', '[PAD]']);
@@ -55,6 +55,16 @@ describe('axes of a map', () => {
   it('keys that are no tokens are neither joined nor hidden', () => {
     expect(labels(axes({ words: true, hideSpecial: true, sinkApart: true }, { kind: 'cross', keys: 3 }))).toEqual([['silver', 'key'], ['#1', '#2']]);
     expect(axes({ sinkApart: true }, { kind: 'cross', keys: 3 }).sink).toMatchObject({ token: 'key 0' });
+  });
+  it('cross-attention names source and target, each with its own words; sound has moments', () => {
+    const target = { ids: [[0, 7, 8]], tokens: [['</s>', ' der', ' Key']], spans: [], real: [[1, 1, 1]] }, site = { kind: 'cross', stack: 'decoder' } as const, of = { batch: 0, site, mask: undefined, stats: { ...stats, sinkKey: 2 } };
+    const text_ = mapAxes({ ...of, input: { ...input, target }, extent: { queries: 3, keys: 5 }, options: { ...off, words: true, hideSpecial: true, sinkApart: true } });
+    expect(labels(text_)).toEqual([['·der', '·Key'], ['sil', 'key']]);
+    expect(text_).toMatchObject({ rowName: 'target', colName: 'source', sink: { token: 'ver' } });
+    expect(labels(mapAxes({ ...of, site: { kind: 'self', stack: 'decoder' }, input: { ...input, target }, extent: { queries: 3, keys: 3 }, options: off }))).toEqual([target.tokens[0].map(shown), target.tokens[0].map(shown)]);
+    const heard = mapAxes({ ...of, input: { ...target, audio: { positions: 4, secondsPerPosition: 0.02 } }, extent: { queries: 3, keys: 4 }, options: { ...off, words: true } });
+    expect(labels(heard)[1]).toEqual(['0.00 s', '0.02 s', '0.04 s', '0.06 s']);
+    expect([heard.rowName, heard.colName, heard.colTime?.(2, 3), heard.rowTime]).toEqual(['target', 'sound', '0.04–0.06 s', undefined]);
   });
   it('an input of nothing but special tokens hides none', () => expect(specialPositions({ ...input, tokens: [['<bos>', '</s>']], real: [[1, 1]] }, 0).size).toBe(0));
   it('has another id whenever a cell differs', () => expect(new Set([axes({}), axes({ words: true }), axes({ hideSpecial: true }), axes({ sinkApart: true }), axes({ sinkApart: true, renormalised: true })].map(one => one.id)).size).toBe(5));

@@ -136,15 +136,15 @@ describe('the grid of heads', () => {
   });
   it('takes one head out of the batch, only bins that hold anything, and hides what no query sees', () => {
     const data = Float32Array.from({ length: 2 * 3 * 16 }, (_, i) => i), at = { batch: 1, head: 2, heads: 3, size: 4 };
-    expect([...thumbnailTexels(data, at, 2, false).data]).toEqual([80, 81, 84, 85]);
-    expect(thumbnailTexels(data, at, 100, true)).toMatchObject({ side: 4, most: 95 });
-    expect([...thumbnailTexels(data, at, 2, true).data]).toEqual([80, NaN, 84, 85]);
+    expect([...thumbnailTexels(data, at, { queries: 2, keys: 2 }, false).data]).toEqual([80, 81, 84, 85]);
+    expect(thumbnailTexels(data, at, { queries: 100, keys: 100 }, true)).toMatchObject({ rows: 4, cols: 4, most: 95 });
+    expect([...thumbnailTexels(data, at, { queries: 2, keys: 2 }, true).data]).toEqual([80, NaN, 84, 85]);
   });
   it('hides bins that hold nothing but padding, on both axes, and only those', () => {
     const data = Float32Array.from({ length: 16 }, (_, i) => i + 1), at = { batch: 0, head: 0, heads: 1, size: 4 };
-    expect([...thumbnailTexels(data, at, 3, false, [0, 1, 1]).data]).toEqual([NaN, NaN, NaN, NaN, 6, 7, NaN, 10, 11]);
+    expect([...thumbnailTexels(data, at, { queries: 3, keys: 3 }, false, [0, 1, 1]).data]).toEqual([NaN, NaN, NaN, NaN, 6, 7, NaN, 10, 11]);
     // Eight positions in four bins: the first bin is padding alone, the second half of it.
-    expect([...thumbnailTexels(data, at, 8, true, [0, 0, 0, 1, 1, 1, 1, 1]).data]).toEqual([NaN, NaN, NaN, NaN, NaN, 6, NaN, NaN, NaN, 10, 11, NaN, NaN, 14, 15, 16]);
-    expect(thumbnailTexels(data, at, 8, true, [1, 1, 1, 1, 1, 1, 1, 1]).data[0]).toBe(1);
+    expect([...thumbnailTexels(data, at, { queries: 8, keys: 8 }, true, [0, 0, 0, 1, 1, 1, 1, 1]).data]).toEqual([NaN, NaN, NaN, NaN, NaN, 6, NaN, NaN, NaN, 10, 11, NaN, NaN, 14, 15, 16]);
+    expect(thumbnailTexels(data, at, { queries: 8, keys: 8 }, true, [1, 1, 1, 1, 1, 1, 1, 1]).data[0]).toBe(1);
   });
 });

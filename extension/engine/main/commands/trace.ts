@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import type { Progress, Prompt, TraceRequest } from '../../../contract/api.ts';
 import { Cancelled, UserError } from '../../../contract/errors.ts';
 import { layersText, parseLayers } from '../../../contract/layers.ts';
-import type { Manifest } from '../../../contract/trace.ts';
+import type { Manifest, TokenSequence, TraceInput } from '../../../contract/trace.ts';
 import { Engine } from '../../../children/engine.ts';
 import { readFolder } from '../../folder/folder.ts';
 import { discardCapture } from '../../trace/part-writer.ts';
@@ -16,9 +16,9 @@ const keeps = ['q', 'k', 'v', 'z', 'pattern', 'resid'];
 const mostPrompt = 16 * 2 ** 20;
 
 export const trace: Command = {
-  usage: 'trace MODEL [--file NAME.onnx] --out FILE.attntrace (--prompt TEXT [--pair TEXT] | --prompt-file F | --ids 1,2,3 | --inputs F.safetensors) [--image F.png] [--keep q,k,v,z,pattern] [--layers 0-3,10] [--dtype auto|fp16|fp32] [--device auto|cpu] [--json]',
+  usage: 'trace MODEL [--file NAME.onnx] --out FILE.attntrace (--prompt TEXT [--pair TEXT] | --prompt-file F | --ids 1,2,3 | --inputs F.safetensors | --audio F.wav [--language CODE] [--task transcribe|translate]) [--image F.png] [--generate N] [--keep q,k,v,z,pattern] [--layers 0-3,10] [--dtype auto|fp16|fp32] [--device auto|cpu] [--json]',
   options: {
-    file: { type: 'string' }, out: { type: 'string' }, prompt: { type: 'string' }, pair: { type: 'string' }, 'prompt-file': { type: 'string' }, ids: { type: 'string' }, inputs: { type: 'string' }, image: { type: 'string' },
+    file: { type: 'string' }, out: { type: 'string' }, prompt: { type: 'string' }, pair: { type: 'string' }, 'prompt-file': { type: 'string' }, ids: { type: 'string' }, inputs: { type: 'string' }, image: { type: 'string' }, audio: { type: 'string' }, language: { type: 'string' }, task: { type: 'string' },
     generate: { type: 'string' }, keep: { type: 'string' }, layers: { type: 'string' }, dtype: { type: 'string' }, device: { type: 'string' }, json: { type: 'boolean' },
   },
   run: async (args, terminal) => {
@@ -54,18 +54,21 @@ function requestOf(args: Arguments): TraceRequest {
   if (asked !== undefined && !layers) throw new UsageError(`--layers takes numbers and ranges, as 0-3,10; found "${asked.slice(0, 40)}".`);
   const dtype = args.choice('dtype', ['auto', 'fp16', 'fp32']), device = args.choice('device', ['auto', 'cpu', 'webgpu']);
   if (device === 'webgpu') throw new UserError('This version runs models on the CPU only.', 'Leave --device out.');
-  if (args.text('generate') !== undefined) throw new UserError('This version traces one run and does not generate.', 'Leave --generate out.');
-  return { model, prompt, out: resolve(out), keep: { pattern: kept.includes('pattern'), z: kept.includes('z'), resid: kept.includes('resid'), ...(layers ? { layers } : {}) }, ...(dtype ? { dtype } : {}) };
+  const count = args.text('generate'), generate = count === undefined ? undefined : Number(count);
+  if (count !== undefined && !/^\d{1,6}$/.test(count)) throw new UsageError(`--generate takes a whole number; found "${count.slice(0, 40)}".`);
+  return { model, prompt, out: resolve(out), keep: { pattern: kept.includes('pattern'), z: kept.includes('z'), resid: kept.includes('resid'), ...(layers ? { layers } : {}) }, ...(dtype ? { dtype } : {}), ...(generate === undefined ? {} : { generate }) };
 }
 
 function promptOf(args: Arguments): Prompt {
-  const given = ['prompt', 'prompt-file', 'ids', 'inputs'].filter(name => args.text(name) !== undefined), file = args.text('image'), image = file === undefined ? {} : { image: resolve(file) };
+  const given = ['prompt', 'prompt-file', 'ids', 'inputs', 'audio'].filter(name => args.text(name) !== undefined), file = args.text('image'), image = file === undefined ? {} : { image: resolve(file) };
   if (!given.length && image.image !== undefined) return { kind: 'image', image: image.image };
-  if (given.length !== 1) throw new UsageError(given.length ? `Only one of ${given.map(name => `--${name}`).join(', ')} can be given.` : 'One of --prompt, --prompt-file, --ids, --inputs and --image is needed.');
+  if (given.length !== 1) throw new UsageError(given.length ? `Only one of ${given.map(name => `--${name}`).join(', ')} can be given.` : 'One of --prompt, --prompt-file, --ids, --inputs, --audio and --image is needed.');
   const value = args.text(given[0])!, pair = args.text('pair');
   if (pair !== undefined && !given[0].startsWith('prompt')) throw new UsageError('--pair is the second text of --prompt or --prompt-file.');
   const second = pair === undefined ? {} : { pair };
+  if (given[0] !== 'audio' && (args.text('language') ?? args.text('task')) !== undefined) throw new UsageError('--language and --task go with --audio.');
   switch (given[0]) {
+    case 'audio': { const language = args.text('language'), task = args.choice('task', ['transcribe', 'translate']); return { kind: 'audio', file: resolve(value), ...(language === undefined ? {} : { language }), ...(task ? { task } : {}) }; }
     case 'prompt': return { kind: 'text', text: value, ...second, ...image };
     case 'prompt-file': return { kind: 'text', text: readPromptFile(resolve(value)), ...second, ...image };
     case 'inputs': return { kind: 'tensors', file: resolve(value), ...image };
@@ -86,6 +89,13 @@ function readPromptFile(file: string): string {
   return bytes.toString('utf8').replace(/^\ufeff/, '');
 }
 
+/** What was read and, of a sequence-to-sequence model, what was said. */
+function inputLines(input: TraceInput): (readonly string[])[] {
+  const { audio, target, given } = input, said = target ?? (audio ? input : undefined), sizes = (of: TokenSequence): string => `${of.ids.length} × ${of.ids[0]?.length ?? 0} tokens`;
+  const heard = audio ? `${audio.file ?? 'features'}: ${audio.seconds === undefined ? '' : `${audio.seconds.toFixed(1)} s, `}${audio.positions} positions${audio.secondsPerPosition === undefined ? '' : ` of ${Math.round(audio.secondsPerPosition * 1000)} ms`}` : sizes(input);
+  return [['input', heard], ...(said ? [['decoder', `${sizes(said)}${said.ids.length === 1 ? `: ${said.tokens[0].slice(given ?? 0).join('').trim()}` : ''}`]] : [])];
+}
+
 /** Which weight file a folder stood for, where it has several of that part. */
 function choiceOf(path: string): readonly (readonly string[])[] {
   const { chosen, others, files } = readFolder(path);
@@ -99,7 +109,7 @@ function summary(file: string, manifest: Manifest, choice: readonly (readonly st
   const filled = Object.entries(manifest.filledInputs).map(([name, how]) => ['filled', `${name}: ${how}`]);
   const next = manifest.next.map((tokens, b) => [`next${manifest.next.length > 1 ? ` [${b}]` : ''}`, tokens.map(({ token, probability }) => `${JSON.stringify(token)} ${(probability * 100).toFixed(1)} %`).join('  ')]);
   return table([
-    ['trace', file], ...choice, ['input', `${manifest.input.ids.length} × ${manifest.input.ids[0]?.length ?? 0} tokens`], ...(manifest.input.images ?? []).slice(0, 1).map(({ prepared, patches }) => ['image', `${prepared}, ${patches.rows} × ${patches.columns} patches`]),
+    ['trace', file], ...choice, ...inputLines(manifest.input), ...(manifest.input.images ?? []).slice(0, 1).map(({ prepared, patches }) => ['image', `${prepared}, ${patches.rows} × ${patches.columns} patches`]),
     ['sites', manifest.kept ? `${manifest.sites.length} of ${manifest.kept.ofSites} (layers ${layersText(manifest.kept.layers)})` : `${manifest.sites.length}`], ['parity', failed ? `${failed} of ${parities.length} sites FAILED (worst ${worst.toExponential(1)})` : `worst ${worst.toExponential(1)}`],
     ...filled, ...next, ...manifest.verdicts.map(verdict => [verdict.level, verdict.text]),
   ]);
