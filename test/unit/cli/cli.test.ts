@@ -136,7 +136,7 @@ describe('refusals and wrong usage', () => {
     ['no command', [], 2, 'Debugs attention'],
     ['an unknown command', ['trcae', 'x'], 2, 'There is no command "trcae"; there are sites, trace, show, diff, pattern, map.'],
     ['an unknown option', ['sites', llama, '--nosuch'], 2, "Unknown option '--nosuch'"],
-    ['no prompt', ['trace', llama, '--out', 'x'], 2, 'One of --prompt, --prompt-file, --ids, --inputs and --image is needed.'],
+    ['no prompt', ['trace', llama, '--out', 'x'], 2, 'One of --prompt, --prompt-file, --ids, --inputs, --audio and --image is needed.'],
     ['two prompts', ['trace', llama, '--ids', '1', '--prompt', 'x', '--out', 'x'], 2, 'Only one of --prompt, --ids can be given.'],
     ['no place for the trace', ['trace', llama, '--ids', '1'], 2, '--out FILE.attntrace is missing.'],
     ['ids that are none', ['trace', llama, '--ids', '1,x', '--out', 'x'], 2, 'found "x"'],

@@ -59,7 +59,7 @@ describe('axes of a map', () => {
   it('cross-attention names source and target, each with its own words; sound has moments', () => {
     const target = { ids: [[0, 7, 8]], tokens: [['</s>', ' der', ' Key']], spans: [], real: [[1, 1, 1]] }, site = { kind: 'cross', stack: 'decoder' } as const, of = { batch: 0, site, mask: undefined, stats: { ...stats, sinkKey: 2 } };
     const text_ = mapAxes({ ...of, input: { ...input, target }, extent: { queries: 3, keys: 5 }, options: { ...off, words: true, hideSpecial: true, sinkApart: true } });
-    expect(labels(text_)).toEqual([['·der', '·Key'], ['sil', 'key']]);
+    expect(labels(text_)).toEqual([['der', 'Key'], ['sil', 'key']]);
     expect(text_).toMatchObject({ rowName: 'target', colName: 'source', sink: { token: 'ver' } });
     expect(labels(mapAxes({ ...of, site: { kind: 'self', stack: 'decoder' }, input: { ...input, target }, extent: { queries: 3, keys: 3 }, options: off }))).toEqual([target.tokens[0].map(shown), target.tokens[0].map(shown)]);
     const heard = mapAxes({ ...of, input: { ...target, audio: { positions: 4, secondsPerPosition: 0.02 } }, extent: { queries: 3, keys: 4 }, options: { ...off, words: true } });
