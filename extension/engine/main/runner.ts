@@ -4,14 +4,14 @@ import type { RunnerApi } from '../../contract/api.ts';
 import { withoutRuntime } from '../../contract/platform.ts';
 import { serve } from '../../contract/rpc.ts';
 import { greetParent } from '../../children/child-side.ts';
-import { reportSites } from '../sites/parts.ts';
+import { reportModel } from '../sites/report-model.ts';
 
 // A run takes every core: tiles of open traces and the editor come first.
 try { setPriority(10); } catch { /* not allowed here: everything still works, less smoothly */ }
 
 const port = greetParent('runner');
 serve<RunnerApi>(port, {
-  sites: ({ model }) => reportSites(model),
+  sites: ({ model }) => reportModel(model),
   weigh: async request => (await import('../run/weigh.ts')).weigh(request),
   capture: async (request, { progress }) => {
     const refused = withoutRuntime('Models cannot be run', process.platform, process.arch);

@@ -6,18 +6,20 @@ import type { RunFacts } from '../../contract/estimate.ts';
 import { layersText } from '../../contract/layers.ts';
 import type { KeptLayers, TraceInput } from '../../contract/trace.ts';
 import { viewGraph } from '../onnx/graph-view.ts';
-import type { GraphView, Model } from '../onnx/model.ts';
+import type { Model } from '../onnx/model.ts';
 import { openModel } from '../onnx/open.ts';
-import { openInputs, pictureInput } from '../onnx/picture-input.ts';
+import { openInputs } from '../onnx/picture-input.ts';
 import { openPair, statesInput } from '../sites/parts.ts';
 import { recognise } from '../sites/recognise.ts';
 import type { SitePlan } from '../sites/site-plan.ts';
+import { openVisionLanguage } from '../sites/vision-language.ts';
 import { decoderTokens } from './decode-in-one.ts';
-import { imageTensor, imagesOfTensor, type RunImage } from './image-input.ts';
-import { expectedTokens, imageRuns, imageTokenId, withImageTokens } from './image-tokens.ts';
-import { fillInputs, idInput, type Inputs } from './inputs.ts';
+import type { RunImage } from './image-input.ts';
+import { fillInputs, type Inputs } from './inputs.ts';
+import { withImage, withTokens } from './look-at.ts';
 import { readConfig, type ModelConfig } from './model-config.ts';
 import { logitsOutput } from './next-tokens.ts';
+import { prepareLlava } from './prepare-llava.ts';
 import { preparePair } from './prepare-pair.ts';
 import { factsOf, requestedTokens } from './room.ts';
 import type { Stage } from './stages.ts';
@@ -44,11 +46,13 @@ export interface Prepared {
 export async function prepareRun(request: TraceRequest, alter: (plans: readonly SitePlan[]) => readonly SitePlan[] = plans => plans): Promise<Prepared> {
   const pair = await openPair(request.model);
   if (pair && !givesStates(request, pair.decoder.model)) return preparePair(request, pair);
+  const several = await openVisionLanguage(request.model);
+  if (several) return prepareLlava(request, several);
   const model = await openModel(request.model), view = viewGraph(model), found = recognise(model);
   if (!found.plans.length) throw new UserError(found.looked, 'Choose a model with attention; "attnscope sites" lists what is recognised.');
   const all = alter(found.plans), { plans, kept } = keptOf(all, request.keep?.layers);
   const config = readConfig(model.path), tokenizer = loadTokenizer(model.path), { prompt, images: shown, how } = withImage(request.prompt, await readPrompt(request, model, tokenizer), { view, config, tokenizer });
-  const filling = fillInputs(model, prompt, config), inputs = { ...filling, filled: { ...filling.filled, ...how } }, tokens = requestedTokens(inputs), images = withTokens(shown, view, inputs);
+  const filling = fillInputs(model, prompt, config), inputs = { ...filling, filled: { ...filling.filled, ...how } }, tokens = requestedTokens(inputs), images = withTokens(shown, view, inputs.sides[0]);
   // Whether there are logits is for the whole model to say.
   const logits = inputs.sides.length ? logitsOutput(model, view, all) : undefined, vocabulary = logits === undefined ? undefined : view.dims(logits)?.[2];
   const facts = factsOf({ model, plans, tokens, ...(vocabulary === undefined ? {} : { vocabulary }), textLength: request.prompt.kind === 'text' ? request.prompt.text.length + (request.prompt.pair?.length ?? 0) : 0, out: request.out });
@@ -94,26 +98,4 @@ export async function readPrompt(request: TraceRequest, model: Model, tokenizer:
       return { ids, tokens, spans, types, ...(pair !== undefined ? { segments } : {}) };
     }
   }
-}
-
-interface Around { readonly view: GraphView; readonly config: ModelConfig; readonly tokenizer: TextTokenizer | undefined }
-
-/** The prompt with the image's pixel values among its tensors, and with as many image tokens as the image takes. `how`: by input, what was done, a phrase. */
-function withImage(asked: TraceRequest['prompt'], prompt: Prompt, { view, config, tokenizer }: Around): { readonly prompt: Prompt; readonly images: readonly RunImage[]; readonly how: Readonly<Record<string, string>> } {
-  const { model } = view, input = pictureInput(model), given = input && prompt.tensors?.get(input.name), file = asked.image;
-  if (file === undefined) {
-    if (input && !given && asked.kind !== 'tensors') throw new UserError(`The model looks at an image (its input "${input.name}"), and none was given.`, 'Give a PNG or JPEG with --image FILE.');
-    return { prompt, images: input && given ? imagesOfTensor(view, input, given) : [], how: {} };
-  }
-  if (!input) throw new UserError(`The model takes no image: its inputs are ${openInputs(model).slice(0, 8).map(one => one.name).join(', ')}.`, 'Leave the image out, or choose a vision model.');
-  const { tensor, images } = imageTensor(view, input, file), ids = idInput(model), id = prompt.ids && imageTokenId(view, ids?.name), { patches } = images[0].image;
-  const written = prompt.ids && id !== undefined && ids && patches.rows > 0 ? withImageTokens({ ...prompt, ids: prompt.ids }, id, expectedTokens(model.path, patches), tokenizer?.token(id) ?? `#${id}`, tokenizer?.special.start ?? config.start) : { prompt, how: undefined };
-  return { prompt: { ...prompt, ...written.prompt, tensors: new Map([...prompt.tensors ?? [], [input.name, tensor]]), samples: tensor.shape[0] }, images, how: { [input.name]: images[0].image.prepared, ...(written.how && ids ? { [ids.name]: written.how } : {}) } };
-}
-
-/** Each image with its tokens, where a language model reads them. */
-function withTokens(images: readonly RunImage[], view: GraphView, { sides }: Inputs): readonly RunImage[] {
-  const side = sides[0], id = images.length && side ? imageTokenId(view, side.input) : undefined;
-  if (id === undefined) return images;
-  return images.map((one, b) => { const tokens = imageRuns(side.ids[b] ?? [], id, one.image); return tokens ? { ...one, image: { ...one.image, tokens } } : one; });
 }

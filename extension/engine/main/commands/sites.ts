@@ -1,13 +1,13 @@
 /** `attnscope sites`: the attention sites of a model, without running anything. */
 import type { Site } from '../../../contract/site.ts';
-import { reportSites } from '../../sites/parts.ts';
+import { reportModel } from '../../sites/report-model.ts';
 import { modelPath, table, type Command } from './command.ts';
 
 export const sites: Command = {
   usage: 'sites MODEL [--file NAME.onnx] [--json]',
   options: { file: { type: 'string' }, json: { type: 'boolean' } },
   run: async (args, terminal) => {
-    const report = await reportSites(modelPath(args));
+    const report = await reportModel(modelPath(args));
     if (report.looked) process.stderr.write(`${report.looked}\n`);
     if (args.flag('json')) { terminal.out(JSON.stringify(report)); return; }
     if (report.sites.length) terminal.out(table([['site', 'heads', 'dim', 'mask', 'operator', 'source'], ...report.sites.map(row)]));
