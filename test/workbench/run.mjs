@@ -14,6 +14,7 @@ import { packageCases } from './package.mjs';
 import { packSuite } from './suite-extension.mjs';
 import { compareCases, twoTraces } from './walk/compare.mjs';
 import { exportCases, exportWorkspace } from './walk/export.mjs';
+import { groundingCases, llavaWorkspace } from './walk/grounding.mjs';
 import { mannersCases, withoutModels } from './walk/manners.mjs';
 import { gridTraces, overviewCases } from './walk/overview.mjs';
 import { sourceCases, sourceWorkspace } from './walk/source.mjs';
@@ -32,6 +33,7 @@ const walks = {
   source: { prepare: sourceWorkspace, cases: sourceCases },
   views: { prepare: () => undefined, cases: viewsCases },
   manners: { prepare: withoutModels, cases: mannersCases },
+  grounding: { prepare: llavaWorkspace, cases: groundingCases },
 };
 
 /** Outcomes of all workbench suites; `env` goes to code-server and so to the engine. `only` picks among package, api, restricted, walk, and the names of `walks`. */

@@ -71,7 +71,7 @@ describe('LLaVA in three files', () => {
     await expect(traced(multi, { kind: 'ids', ids: [1, 2] })).rejects.toThrow('The model looks at an image (its input "pixel_values"), and none was given.');
     const rows = (n: number, width = 2) => ({ type: 'float32', dims: [n, width], data: Float32Array.from({ length: n * width }, (_, i) => i) }) as const;
     expect(() => splice({ ...rows(3), dims: [1, 3, 2] }, rows(1), [[5, 7, 7]], 7)).toThrow('The prompt has 2 image tokens (id 7); the vision encoder gives 1 vectors.');
-    expect(Array.from(splice({ type: 'float32', dims: [1, 3, 2], data: new Float32Array(6).fill(9) }, rows(2), [[7, 5, 7]], 7).data)).toEqual([0, 1, 9, 9, 2, 3]);
+    expect(Array.from(splice({ type: 'float32', dims: [1, 3, 2], data: new Float32Array(6).fill(9) }, rows(2), [[7, 5, 7]], 7).data as Float32Array)).toEqual([0, 1, 9, 9, 2, 3]);
   });
 });
 
