@@ -60,6 +60,19 @@ export function operatorModel(of: { readonly op: string; readonly domain?: strin
   };
 }
 
+/** The same in float16: what is fed are multiples of 1/64, which float16 has; the first output is made wide again behind the operator. */
+export function inHalf({ model, inputs }: Pick<Fixture, 'model' | 'inputs'>): Pick<Fixture, 'model' | 'inputs'> {
+  const narrow = (type: number | undefined): number => (type === undefined || type === dataType.float ? dataType.float16 : type), [first] = model.outputs, last = model.nodes[model.nodes.length - 1];
+  return {
+    inputs: inputs.map(input => ({ ...input, type: narrow(input.type) })),
+    model: {
+      ...model, inputs: model.inputs.map(input => ({ ...input, type: narrow(input.type) })), outputs: [first, ...model.outputs.slice(1).map(output => ({ ...output, type: dataType.float16 }))],
+      nodes: [...model.nodes.slice(0, -1), { ...last, outputs: ['narrow', ...last.outputs.slice(1)] }, { op: 'Cast', name: 'wide', inputs: ['narrow'], outputs: [first.name], attributes: { to: dataType.float } }],
+    },
+  };
+}
+export function sixtyFourths<F extends Fed & { readonly data: Float32Array }>(fed: F): F { return { ...fed, data: fed.data.map(value => Math.round(value * 64) / 64) }; }
+
 /** Numbers in [0, 1), the same for the same seed (Numerical Recipes' generator). */
 export function seeded(seed: number): () => number {
   let state = seed >>> 0;
