@@ -120,6 +120,7 @@ export function isIndicator(view: GraphView, value: string, budget: Budget): boo
   const constant = view.constant(value);
   if (constant) return constant.data.every(number => number === 0 || number === 1);
   const node = view.producer(value);
+  if (!node && view.graph.initializers.has(value)) return storedMask(view, value)?.every(number => number === 0 || number === 1) ?? false;
   if (!node) return view.graph.inputs.some(input => input.name === value && /mask/i.test(value));
   const each = (inputs: readonly string[]): boolean => inputs.every(input => isIndicator(view, input, budget));
   if (node.op === 'Cast') return isBoolean(view, node.inputs[0]) || each([node.inputs[0]]);

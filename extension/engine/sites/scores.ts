@@ -55,6 +55,9 @@ export function scoreChain(view: GraphView, value: string, budget = { steps: 0 }
     case 'Mul': case 'Div': {
       const capped = softcap(view, node, on);
       if (capped) return capped;
+      // s · keep − 10⁴ · (1 − keep), as GPT has it: the sum hides, the product only clears what is hidden.
+      const cleared = node.op === 'Mul' ? node.inputs.findIndex(input => isIndicator(view, input, { steps: 0 })) : -1;
+      if (cleared >= 0) return on(node.inputs[1 - cleared]);
       const temperature = node.op === 'Mul' ? perHead(view, node, on) : undefined;
       if (temperature) return temperature;
       const scaled = scaling(view, node, value);

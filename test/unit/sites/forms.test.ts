@@ -76,12 +76,13 @@ describe('a column in the denominator that is no key', () => {
 
 describe('masks, biases and guards', () => {
   const keep = Array.from({ length: 36 }, (_, i) => Number(i % 6 <= Math.floor(i / 6) && i % 6 !== 1)), bool = (name: string, values: readonly number[]): NewTensor => tensorOf(name, [1, 1, 6, 6], values, dataType.bool);
-  const tensors = [bool('keep', keep), bool('drop', keep.map(v => 1 - v)), tensorOf('add', [1, 1, 6, 6], keep.map(v => (v ? 0 : -1e9))), tensorOf('less', [1, 1, 6, 6], keep.map(v => 1 - v)), tensorOf('bias', [1, 2, 6, 6], noise(72, 9)), scalar('low', -1e9), scalar('lowest', -3.4e38), scalar('zero', 0), scalar('one', 1), scalar('much', 65500), tensorOf('keepF', [1, 1, 6, 6], keep)];
+  const tensors = [bool('keep', keep), bool('drop', keep.map(v => 1 - v)), tensorOf('add', [1, 1, 6, 6], keep.map(v => (v ? 0 : -1e9))), tensorOf('less', [1, 1, 6, 6], keep.map(v => 1 - v)), tensorOf('bias', [1, 2, 6, 6], noise(72, 9)), scalar('low', -1e9), scalar('lowest', -3.4e38), scalar('zero', 0), scalar('one', 1), scalar('much', 65500), scalar('minus', -1e4), tensorOf('keepF', [1, 1, 6, 6], keep)];
   it.each<[string, Line[]]>([
     ['a mask before the scale', [['MatMul', 'q kT', 's0'], ['Add', 's0 add', 's1'], ['Mul', 's1 half', 's'], ...plain]],
     ['a bias before the scale', [['MatMul', 'q kT', 's0'], ['Add', 's0 bias', 's1'], ['Mul', 's1 half', 's'], ...plain]],
     ['a bias that is subtracted', [...scores, ['Sub', 's bias', 's1'], ['Softmax', 's1', 'p'], mixed]],
     ['a large number that is subtracted', [...scores, ['Mul', 'less much', 'm'], ['Sub', 's m', 's1'], ['Softmax', 's1', 'p'], mixed]],
+    ['cleared and then hidden, as GPT has it', [...scores, ['Mul', 's keepF', 's1'], ['Sub', 'one keepF', 'gone'], ['Mul', 'gone minus', 'm'], ['Add', 's1 m', 's2'], ['Softmax', 's2', 'p'], mixed]],
     ['chosen, with a floor', [...scores, ['Where', 'keep s low', 's1'], ['Clip', 's1 lowest', 's2'], ['Softmax', 's2', 'p'], mixed]],
     ['zeros where a row is not a number', [...scores, ['Where', 'drop low s', 's1'], ['Softmax', 's1', 'p0'], ['IsNaN', 'p0', 'n'], ['Where', 'n zero p0', 'p'], mixed]],
     ['zeros where a key is hidden', [...scores, ['Where', 'keep s low', 's1'], ['Softmax', 's1', 'p0'], ['Where', 'drop zero p0', 'p'], mixed]],
