@@ -77,7 +77,7 @@ export interface TraceInput extends TokenSequence {
 /**
  * How a site's probabilities are rebuilt exactly from q and k:
  * scores = scale · q·kᵀ (query head h reads kv head ⌊h·kvHeads/heads⌋) → softcap·tanh(s/softcap) → + bias → invisible keys out → softmax.
- * A key is invisible to a query when the rule, `keys` or a bias ≤ −1e4 says so. Rows that see no key are all zeros.
+ * A key is invisible to a query when the rule, `keys`, `blocks` or a bias ≤ −1e4 says so. Rows that see no key are all zeros.
  */
 export interface MaskRule {
   readonly causal: boolean;
@@ -91,6 +91,11 @@ export interface MaskRule {
   readonly bias: string | null;
   /** Name of a stored F32 tensor [head] with sink logits in the denominator; null: none. */
   readonly sink: string | null;
+  /**
+   * Block-sparse: a stored U8 tensor [layout, row of blocks, block of keys], 1 = visible, in blocks of `size` positions; head h follows layout h mod layouts.
+   * Key j is visible to query i only if its cell of block ⌊(i + offset)/size⌋ × ⌊j/size⌋ is 1. Undefined: none.
+   */
+  readonly blocks?: { readonly tensor: string; readonly size: number; readonly offset: number };
 }
 
 export interface Parity {

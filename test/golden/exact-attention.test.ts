@@ -27,6 +27,8 @@ describe.each(goldenCases('exact-attention').map(golden => [golden.name, golden]
   const softcap = Number(metadata['softcap']), scale = Number(metadata['scale']), windowed = Number(metadata['sliding_window']), causal = metadata['causal'] === 'True';
   const terms = [...(tensors.has('bias') ? [{ shape: get('bias').shape, data: Float32Array.from(get('bias').data), as: 'add' as const }] : []), ...(tensors.has('mask') ? [{ shape: get('mask').shape, data: Float32Array.from(get('mask').data), as: 'keep' as const }] : [])];
   const sink = tensors.has('sink_logits') ? Float32Array.from(get('sink_logits').data) : undefined;
+  // −Σ p ln p over the keys: with a sink, what the golden entropy of all outcomes has without the sink's own term.
+  const shares = tensors.has('sink_prob') ? get('sink_prob').data : undefined, entropy = shares ? get('entropy_with_sink_nats').data.map((all, n) => all + (shares[n] > 0 ? shares[n] * Math.log(shares[n]) : 0)) : get('entropy_keys_nats').data;
   const rule = { causal, offset: Number(metadata['causal_offset']), window: windowed ? [windowed - 1, -1] as const : null };
   const { visibility } = await measureMask({ site: name, batch, heads, queries, keys, rule, terms, claimed: { causal, window: null, padding: false, additive: false } });
   // The golden folder's own tolerances: x12 has logits of 640, x3 twice the rounding.
@@ -39,7 +41,7 @@ describe.each(goldenCases('exact-attention').map(golden => [golden.name, golden]
     });
     close(twin.out, get('out').data, out);
     close(twin.lse, get('lse').data, lse);
-    close(twin.entropy, get('entropy_keys_nats').data, out);
+    close(twin.entropy, entropy, out);
     close(twin.received, get('column_sum').data, out);
     const best = get('topk_index').data, k0 = get('topk_index').shape[3];
     expect([...twin.maxKey]).toEqual(Array.from({ length: heads * queries }, (_, n) => best[n * k0]));
@@ -51,7 +53,7 @@ describe.each(goldenCases('exact-attention').map(golden => [golden.name, golden]
     const got = await sampleStatistics(bare.view, 0, () => Uint8Array.from(live), async () => undefined);
     bare.close();
     close(got.lse, get('lse').data, lse);
-    close(got.entropy, get('entropy_keys_nats').data, out);
+    close(got.entropy, entropy, out);
     close(got.received, get('column_sum').data, out);
     const top = get('topk_index').data, best = get('topk_prob').data, k0 = get('topk_index').shape[3];
     for (let n = 0; n < heads * queries; n++) {

@@ -38,6 +38,8 @@ export interface Fixture {
   readonly output: string;
   /** An output that holds the operator's own scores or probabilities, [batch, head, query, key]; only keys that are seen are compared. */
   readonly scores?: { readonly output: string; readonly of: 'score' | 'prob' };
+  /** Inputs and outputs of the model that must be one buffer. */
+  readonly shared?: readonly (readonly [input: string, output: string])[];
   /** What the site must say of itself, before and after the run. */
   readonly site: Partial<Site>;
   /** What a run shows beyond that. */

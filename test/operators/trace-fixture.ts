@@ -48,7 +48,7 @@ export async function traceFixture(fixture: Fixture, folder: string): Promise<Se
   const { main } = await prepareRun({ model, prompt, out }), { model: opened, view, plans } = main, { refused } = recognise(opened);
   // A lone graph asks for nothing of earlier stages.
   const inputs = await main.inputs(undefined as never);
-  const taps = planTaps(opened, view, plans, { stored: 'F32', keepZ: false }), tapped = await run(writeSkeleton(opened, taps.edits), { ...inputs.feeds, ...ownFeeds(taps, inputs) }, fixture.model.outputs.map(output => output.name));
+  const taps = planTaps(opened, view, plans, { stored: 'F32', keepZ: false }), tapped = await run(writeSkeleton(opened, taps.edits), { ...inputs.feeds, ...ownFeeds(taps, inputs) }, fixture);
   await capture({ model, prompt, out, dtype: 'fp32' }, { progress: () => undefined });
   const { manifest } = await completeCapture({ out }), trace = openTrace(out), { name } = manifest.sites[0];
   try {
@@ -69,16 +69,22 @@ export async function traceFixture(fixture: Fixture, folder: string): Promise<Se
   }
 }
 
-async function runAsItIs(model: string, { inputs, model: { outputs } }: Fixture): Promise<Record<string, ort.Tensor>> {
+async function runAsItIs(model: string, { inputs, shared, model: { outputs } }: Fixture): Promise<Record<string, ort.Tensor>> {
   const session = await ort.InferenceSession.create(model, { graphOptimizationLevel: 'basic', logSeverityLevel: 4 });
-  try { return await session.run(Object.fromEntries(inputs.map(input => [input.name, tensorOfInput(input)])), outputs.map(output => output.name)) as Record<string, ort.Tensor>; } finally { await session.release(); }
+  const given = Object.fromEntries(inputs.map(input => [input.name, tensorOfInput(input)]));
+  try { return await session.run(given, fetches(outputs.map(output => output.name), given, shared)) as Record<string, ort.Tensor>; } finally { await session.release(); }
 }
 
-async function run(skeleton: Uint8Array, feeds: Readonly<Record<string, Feed>>, outputs: readonly string[]): Promise<Record<string, ort.Tensor>> {
+/** A buffer that is written is nobody else's. */
+function fetches(names: readonly string[], given: Readonly<Record<string, ort.Tensor>>, shared: Fixture['shared'] = []): Record<string, ort.Tensor | null> {
+  return { ...Object.fromEntries(names.map(name => [name, null])), ...Object.fromEntries(shared.map(([input, output]) => [output, given[input]])) };
+}
+
+async function run(skeleton: Uint8Array, feeds: Readonly<Record<string, Feed>>, { shared, model: { outputs } }: Fixture): Promise<Record<string, ort.Tensor>> {
   const session = await ort.InferenceSession.create(skeleton, { graphOptimizationLevel: 'basic', logSeverityLevel: 4 });
-  const given = Object.fromEntries(Object.entries(feeds).filter(([name]) => session.inputNames.includes(name)).map(([name, feed]) => [name, new ort.Tensor(feed.type as 'float32', feed.data as Float32Array, [...feed.dims])]));
+  const given = Object.fromEntries(Object.entries(feeds).filter(([name]) => session.inputNames.includes(name)).map(([name, feed]) => [name, new ort.Tensor(feed.type as 'float32', feed.data.slice() as Float32Array, [...feed.dims])]));
   // All outputs, ours too: what is not fetched is not computed.
-  try { const all = await session.run(given, session.outputNames.filter((_, i) => session.outputMetadata[i].isTensor)) as Record<string, ort.Tensor>; return Object.fromEntries(outputs.map(name => [name, all[name]])); } finally { await session.release(); }
+  try { const all = await session.run(given, fetches(session.outputNames.filter((_, i) => session.outputMetadata[i].isTensor), given, shared)) as Record<string, ort.Tensor>; return Object.fromEntries(outputs.map(({ name }) => [name, all[name]])); } finally { await session.release(); }
 }
 
 /** What is not known is not wrong. */

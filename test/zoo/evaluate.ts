@@ -40,7 +40,7 @@ function evaluateOne(plan: SitePlan, value: (name: string) => ort.Tensor): Evalu
     const kv = Math.floor((h * KV) / H), row = new Float64Array(K).fill(-Infinity);
     for (let j = 0; j < K; j++) {
       if (plan.rule.causal && j > i + offset) continue;
-      if (plan.rule.window && (j <= i + offset - plan.rule.window[0] || j > i + offset + plan.rule.window[1])) continue;
+      if (plan.rule.window && (plan.rule.window[0] >= 0 && j < i + offset - plan.rule.window[0] || plan.rule.window[1] >= 0 && j > i + offset + plan.rule.window[1])) continue;
       let score = 0;
       for (let d = 0; d < D; d++) score += q.data[((b * Q + i) * H + h) * D + d] * k.data[((b * K + j) * KV + kv) * D + d];
       score *= scale;

@@ -1,7 +1,9 @@
 /** The mask rules of a capture: each distinct mask is measured once, each distinct tensor stored once. */
 import { createHash } from 'node:crypto';
+import { UserError } from '../../contract/errors.ts';
 import type { MaskRule } from '../../contract/trace.ts';
 import type { CaptureIndex, SiteCapture } from '../trace/capture.ts';
+import type { Blocks } from '../trace/visibility.ts';
 import { measureMask, type MeasuredMask } from '../trace/mask.ts';
 import type { PartWriter } from '../trace/part-writer.ts';
 import { SampleMemory, viewSite, type SiteView } from '../trace/site-view.ts';
@@ -30,7 +32,8 @@ export function maskBook(index: CaptureIndex, side: TensorStore, writer: PartWri
   return {
     view: async (capture, store) => {
       const bare = viewSite(store, capture.site), { batch, heads, queries, keys } = bare, sink = capture.sink === undefined ? undefined : side.floats(capture.sink);
-      const key = JSON.stringify([capture.masks, capture.rule, batch, heads, queries, keys, capture.site.stack, capture.site.mask]);
+      const blocks = capture.blocks && blocksOf(capture, side, keep, keys);
+      const key = JSON.stringify([capture.masks, capture.rule, blocks?.name, capture.blocks?.offset, batch, heads, queries, keys, capture.site.stack, capture.site.mask]);
       let mask = measured.get(key);
       if (!mask) {
         const terms = capture.masks.map(({ tensor, as }) => ({ shape: side.info(tensor).shape, data: side.floats(tensor), as }));
@@ -42,13 +45,30 @@ export function maskBook(index: CaptureIndex, side: TensorStore, writer: PartWri
         measured.set(key, mask);
       }
       const { rule, visibleKeys, bias } = mask.visibility;
+      if (blocks && !mask.visibility.blocks) measured.set(key, mask = { ...mask, visibility: { ...mask.visibility, blocks: blocks.blocks } });
       const view = viewSite(store, { ...capture.site, mask: mask.shape, softcap: capture.softcap || capture.site.softcap }, mask.visibility, sink, memory);
       return {
         view, rule: {
           causal: rule.causal, offset: rule.offset, window: rule.window,
-          keys: visibleKeys ? keep('keys', 'U8', [batch, keys], visibleKeys) : null, bias: bias ? keep('bias', 'F32', bias.dims, bias.data) : null, sink: sink ? keep('sink', 'F32', [heads], sink) : null,
+          keys: visibleKeys ? keep('keys', 'U8', [batch, keys], visibleKeys) : null, bias: bias ? keep('bias', 'F32', bias.dims, bias.data) : null, sink: sink ? keep('sink', 'F32', [heads], sink) : null, ...(blocks ? { blocks: { tensor: blocks.name, size: blocks.blocks.size, offset: blocks.blocks.offset } } : {}),
         },
       };
     },
   };
+}
+
+type Keep = (kind: string, dtype: 'U8' | 'F32', shape: readonly number[], data: Uint8Array | Float32Array) => string;
+
+/** The table of blocks as far as there are keys, from compressed rows. Errors: `UserError` where these are none. */
+function blocksOf({ site, blocks }: SiteCapture, side: TensorStore, keep: Keep, keys: number): { readonly name: string; readonly blocks: Blocks } {
+  const { rows, columns, size, offset } = blocks!, [layouts, ends] = side.info(rows).shape, entries = side.info(columns).shape[1], all = ends - 1, count = Math.min(all, Math.ceil(keys / size)), starts = side.floats(rows), places = side.floats(columns);
+  const wrong = (): UserError => new UserError(`The block layout of ${site.node} is damaged.`, 'Export the model again.');
+  if (!(layouts * count * count <= 2 ** 28)) throw wrong();
+  const cells = new Uint8Array(layouts * count * count);
+  for (let l = 0; l < layouts; l++) for (let row = 0; row < count; row++) {
+    const from = starts[l * ends + row], to = starts[l * ends + row + 1];
+    if (!(from >= 0 && from <= to && to <= entries)) throw wrong();
+    for (let n = from; n < to; n++) { const column = places[l * entries + n]; if (!(column >= 0 && column < all)) throw wrong(); if (column < count) cells[(l * count + row) * count + column] = 1; }
+  }
+  return { name: keep('blocks', 'U8', [layouts, count, count], cells), blocks: { size, offset, dims: [layouts, count, count], cells } };
 }

@@ -54,7 +54,7 @@ export function blockInputs(chosen: Chosen, rows: readonly number[] | Int32Array
 
 /** Writes `hidden` over every invisible cell. */
 function hide({ view: { visibility, keys }, batch, head }: Chosen, rows: ArrayLike<number>, from: number, to: number, out: Float32Array, hidden: number): void {
-  const width = to - from, heads = out.length / rows.length / width, seen = visibility.visibleKeys, scratch = visibility.bias ? new Float32Array(width) : undefined;
+  const width = to - from, heads = out.length / rows.length / width, seen = visibility.visibleKeys, scratch = visibility.bias || visibility.blocks ? new Float32Array(width) : undefined;
   for (let h = 0, at = 0; h < heads; h++) for (let r = 0; r < rows.length; r++, at += width) {
     if (scratch) {
       additiveRow(visibility, batch, head ?? h, rows[r], from, to, scratch, 0, hiddenScore);

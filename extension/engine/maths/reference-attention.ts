@@ -19,7 +19,7 @@ export interface ReferenceOutput {
   readonly probs: Float64Array;
   /** [heads, queries, valueDim] */
   readonly out: Float64Array;
-  /** [heads, queries]; −∞ and 0 for rows that see no key (without a sink). Entropy in nats over the keys alone. */
+  /** [heads, queries]; −∞ and 0 for rows that see no key (without a sink). Entropy in nats: −Σ p ln p over the keys, whose p sum to less than 1 where a sink takes its part. */
   readonly lse: Float64Array; readonly entropy: Float64Array; readonly max: Float64Array;
   /** [heads, queries]; −1 where no key is seen. */
   readonly maxKey: Int32Array;
@@ -52,11 +52,11 @@ export function referenceAttention(input: ReferenceInput): ReferenceOutput {
     const total = keysSum + (sink ? Math.exp(sink[h] - most) : 0);
     lse[row] = most + Math.log(total);
     for (let j = 0; j < keys; j++) {
-      const p = Math.exp(scores[j] - lse[row]), share = p * total / keysSum;
+      const p = Math.exp(scores[j] - lse[row]);
       probs[row * keys + j] = p;
       received[h * keys + j] += p;
       max[row] = Math.max(max[row], p);
-      if (share > 0) entropy[row] -= share * Math.log(share);
+      if (p > 0) entropy[row] -= p * Math.log(p);
       for (let d = 0; d < valueDim; d++) out[row * valueDim + d] += p * v[(kv * keys + j) * valueDim + d];
     }
   }

@@ -73,7 +73,7 @@ export function fillInputs(model: Model, given: Given, config: ModelConfig): Inp
   }
   for (const input of inputs) checkShape(input, feeds[input.name]);
   const side = (name: 'text' | 'decoder', input: ValueInfo | undefined, mask: string): TokenSide[] => (input && feeds[input.name]
-    ? [{ name, input: input.name, ...tokensOf(feeds[input.name], feeds[mask]) }] : []);
+    ? [{ name, input: input.name, ...tokensOf(feeds[input.name], feeds[mask] ?? maskOfLengths(feeds, feeds[input.name])) }] : []);
   return { feeds, filled, sides: [...side('text', text, 'attention_mask'), ...side('decoder', decoder, 'decoder_attention_mask')] };
 }
 
@@ -163,6 +163,13 @@ function checkShape(input: ValueInfo, feed: Feed): void {
   if (!declared) return;
   const fits = declared.length === feed.dims.length && declared.every((dim, i) => typeof dim !== 'number' || dim < 0 || dim === feed.dims[i]);
   if (!fits) throw new UserError(`The input "${input.name}" must have the shape [${declared.map(dim => dim ?? '?').join(', ')}]; found [${feed.dims.join(', ')}].`, 'Give a tensor of that shape.');
+}
+
+/** Of models that take the length of each sample (less one) in place of a mask: what lies behind it in a prompt is padding. */
+function maskOfLengths({ seqlens_k: lengths, total_sequence_length: total }: Readonly<Record<string, Feed>>, ids: Feed): Feed | undefined {
+  const [batch, length] = ids.dims, last = lengths && numbersOfFeed(lengths);
+  if (last?.length !== batch || !total || numbersOfFeed(total)[0] !== length) return undefined;
+  return feedOf('int64', last.flatMap(end => Array.from({ length }, (_, i) => (i <= end ? 1 : 0))), [batch, length]);
 }
 
 /** `mask` [batch, past + tokens]: its last columns belong to the tokens. */

@@ -20,7 +20,7 @@ export interface Placing {
 /** Whether every shape follows from the prompt: of self-attention over the tokens of a model with one side and no past. */
 export function shapesKnown(plans: readonly SitePlan[], inputs: Inputs): boolean {
   const past = Object.entries(inputs.feeds).some(([name, feed]) => /past|cache/.test(name) && feed.data.length > 1);
-  return inputs.sides.length === 1 && !past && plans.every(({ q, k, v, softmax, masks, site }) => q && k && v && site.kind === 'self' && site.form === 'dense' && site.stack === 'main'
+  return inputs.sides.length === 1 && !past && plans.every(({ q, k, v, softmax, masks, blocks, site }) => q && k && v && !blocks && site.kind === 'self' && site.form === 'dense' && site.stack === 'main'
     && site.heads !== null && site.kvHeads !== null && site.headDim !== null && site.valueDim !== null && !site.mask.additive && (softmax || !masks.length));
 }
 

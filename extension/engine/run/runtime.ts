@@ -7,6 +7,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import type { Feed, FeedData } from './feeds.ts';
 import { keepHalvesAsBits } from './half-tensors.ts';
+import type { SitePlan } from '../sites/site-plan.ts';
 import type { Place } from './places.ts';
 import { own } from '../onnx/graph-builder.ts';
 
@@ -19,7 +20,7 @@ process.env['ALLOW_RELEASED_ONNX_OPSET_ONLY'] ??= '0';
 export interface Fetched { take(output: string): FetchedTensor }
 export interface FetchedTensor { readonly type: string; readonly dims: readonly number[]; readonly data: FeedData }
 
-export interface RunOptions { readonly placed?: { readonly places: readonly Place[]; readonly stop: string }; readonly also?: readonly string[] }
+export interface RunOptions { readonly placed?: { readonly places: readonly Place[]; readonly stop: string }; readonly also?: readonly string[]; /** Inputs and outputs that are one buffer. */ readonly shared?: NonNullable<SitePlan['shared']> }
 
 export class Runtime {
   readonly #session: ort.InferenceSession;
@@ -43,22 +44,23 @@ export class Runtime {
    * outputs themselves; `stop`, first in line and a sequence, which it cannot hand over, ends the return before the first copy. A binding
    * that returns all the same has filled the same places.
    */
-  async run(feeds: Readonly<Record<string, Feed>>, model: Model, { placed, also = [] }: RunOptions = {}): Promise<Fetched> {
+  async run(feeds: Readonly<Record<string, Feed>>, model: Model, { placed, also = [], shared = [] }: RunOptions = {}): Promise<Fetched> {
     const given: Record<string, ort.Tensor> = {};
     for (const name of this.#session.inputNames) {
       const feed = feeds[name];
       if (feed) given[name] = new ort.Tensor(feed.type as 'float32', feed.data as Float32Array, feed.dims as number[]);
     }
+    const bound = Object.fromEntries(shared.flatMap(({ input, output }) => (given[input] ? [[output, given[input]]] : [])));
     let results: Record<string, ort.Tensor>;
     if (placed) {
       results = Object.fromEntries(placed.places.map(place => [place.output, emptyTensor(place)]));
-      try { await this.#session.run(given, { ...results, [placed.stop]: null }); } catch (error) {
+      try { await this.#session.run(given, { ...results, ...bound, [placed.stop]: null }); } catch (error) {
         // A graph that does not keep to its declared shapes, or another failure: once more, and let it say which.
-        if (!/Non tensor type/.test(String(error))) return this.run(feeds, model, { also });
+        if (!/Non tensor type/.test(String(error))) return this.run(feeds, model, { also, shared });
       }
     } else {
       const names = this.#session.outputNames.filter((name, i) => (name.startsWith(own) || also.includes(name)) && this.#session.outputMetadata[i].isTensor);
-      try { results = await this.#session.run(given, names) as Record<string, ort.Tensor>; } catch (error) { throw refusal(model, 'failed while it ran in onnxruntime', error); }
+      try { results = await this.#session.run(given, { ...Object.fromEntries(names.map(name => [name, null])), ...bound }) as Record<string, ort.Tensor>; } catch (error) { throw refusal(model, 'failed while it ran in onnxruntime', error); }
     }
     return {
       take: output => {

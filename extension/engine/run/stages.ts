@@ -107,6 +107,6 @@ async function runStage({ model, view, plans, logits, gives = [], positions = 0 
   const vocabulary = logits === undefined ? undefined : view.dims(logits)?.[2];
   const places = gives.length ? undefined : placesOf({ plans, taps, inputs, stored, rows: keptRowsOf(inputs.sides[0]?.real ?? [[1]]).length, vocabulary }), placed = places && { places, stop: taps.stop };
   const ready = (): void => { lap('session'); progress({ phase: 'run' }); };
-  const fetched = await withRuntime(skeleton, model, { ready, alone }, runtime => runtime.run({ ...inputs.feeds, ...ownFeeds(taps, inputs) }, model, { ...(placed ? { placed } : {}), also: gives }));
+  const fetched = await withRuntime(skeleton, model, { ready, alone }, runtime => runtime.run({ ...inputs.feeds, ...ownFeeds(taps, inputs) }, model, { ...(placed ? { placed } : {}), also: gives, shared: plans.flatMap(plan => plan.shared ?? []) }));
   return { fetched, taps };
 }

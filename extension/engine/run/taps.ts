@@ -37,6 +37,8 @@ export interface SiteTaps {
   readonly sink?: string;
   /** float32 [batch, head, query, key] of linear attention; `ownOutput` is then without what a past state adds. */
   readonly implied?: string;
+  /** float32 [layout, rows of blocks + 1] and [layout, entries]. */
+  readonly blocks?: { readonly rows: string; readonly columns: string };
   /** float32 [1]: not 0 where the plan's rule does not hold. */
   readonly unruly?: string;
 }
@@ -122,6 +124,7 @@ function tapSite(context: Context, plan: SitePlan): SiteTaps {
     }),
   };
   if (plan.rule.unless !== undefined) taps.unruly = graph.output(graph.reshape(graph.cast(plan.rule.unless, float), [-1]), float);
+  if (plan.blocks) taps.blocks = { rows: graph.output(graph.cast(plan.blocks.rows, float), float), columns: graph.output(graph.cast(plan.blocks.columns, float), float) };
   if (plan.sink !== undefined) taps.sink = graph.output(graph.reshape(graph.cast(plan.sink, float), [-1]), float);
   if (implied) taps.implied = graph.output(graph.cast(implied.weights, float), float);
   if (probs === undefined) return taps;

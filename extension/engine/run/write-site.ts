@@ -40,6 +40,7 @@ export function writeSite({ plan, taps, fetched, part, side, stored, stage }: Si
   });
   const statistics = taps.statistics && writeStatistics({ name: site.name, taps: taps.statistics, fetched, part, side, scale: scale ?? 1 });
   const ruled = taps.unruly === undefined || (fetched.take(taps.unruly).data as Float32Array)[0] === 0;
+  const blocks = plan.blocks && taps.blocks && { rows: own(taps.blocks.rows, 'blockRows')!, columns: own(taps.blocks.columns, 'blockColumns')!, size: plan.blocks.size, offset: q && k ? k[1] - q[1] : 0 };
   const sink = own(taps.sink, 'sink');
   if (sink && side.tensors[sink].shape[0] !== (q?.[2] ?? site.heads)) throw new UserError(`${site.node} has ${side.tensors[sink].shape[0]} sink logits for ${q?.[2] ?? site.heads} heads.`, 'Export the model again.');
   const ownPattern = own(taps.statistics?.ownPattern, 'ownPattern'), ownOutput = own(taps.ownOutput, 'ownOutput');
@@ -50,6 +51,6 @@ export function writeSite({ plan, taps, fetched, part, side, stored, stage }: Si
     site: filled, dtype: stored, ...(plan.half ? { half: true } : {}), softcap: plan.softcap, masks, rows,
     rule: ruled ? { causal: plan.rule.causal, window: plan.rule.window, offset: plan.rule.offset === 'past' && q && k ? k[1] - q[1] : 0 } : { causal: false, window: null, offset: 0 },
     statistics: statistics ? 'graph' : 'missing',
-    ...(plan.rounding ? { rounding: plan.rounding } : {}), ...(sink ? { sink } : {}), ...(ownPattern ? { ownPattern } : {}), ...(ownOutput ? { ownOutput } : {}), ...(statistics ? { receivedFrom: statistics.receivedFrom } : {}),
+    ...(plan.rounding ? { rounding: plan.rounding } : {}), ...(blocks ? { blocks } : {}), ...(sink ? { sink } : {}), ...(ownPattern ? { ownPattern } : {}), ...(ownOutput ? { ownOutput } : {}), ...(statistics ? { receivedFrom: statistics.receivedFrom } : {}),
   };
 }

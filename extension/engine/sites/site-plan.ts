@@ -59,6 +59,10 @@ export interface SitePlan {
   readonly sink?: string;
   /** Of linear attention: a value [batch, head, query, key] with the weights that each output gives to each v, and a value like the output with what a past state adds to it. */
   readonly implied?: { readonly weights: string; readonly before?: string };
+  /** Block-sparse attention: values [layout, rows of blocks + 1] and [layout, entries] with compressed rows; head h follows layout h mod layouts. */
+  readonly blocks?: { readonly rows: string; readonly columns: string; readonly size: number };
+  /** An input and an output of the model that must be one buffer, or its operator does not run. */
+  readonly shared?: readonly { readonly input: string; readonly output: string }[];
   /** What the tapped graph gets for this site; the operands, masks, scales and the sink may name its outputs. What a fused operator hides: q after its rotary embedding, k with the past, masks from lengths. */
   readonly added?: Added;
   /** The graph computes this site in float16, so that its own numbers are rounded to it. */

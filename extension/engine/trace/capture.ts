@@ -53,7 +53,9 @@ export interface SiteCapture {
   readonly rounding?: { readonly score: number; readonly pattern: number; readonly mixed: number; readonly out: number };
   /** Mask terms as the graph computed them, side tensors, broadcastable to [batch, head, query, key]; the same name where sites share one. */
   readonly masks: readonly { readonly tensor: string; readonly as: 'add' | 'keep' | 'drop' }[];
-  /** Side tensor [head] float32: learned sink logits in the denominator, where `site.sinkLogit` and the statistics are missing. */
+  /** Side tensors float32 [layout, rows of blocks + 1] and [layout, entries] (compressed rows: where each begins, and its blocks of keys, −1 behind the end), in blocks of `size` positions. */
+  readonly blocks?: { readonly rows: string; readonly columns: string; readonly size: number; /** Position of query 0. */ readonly offset: number };
+  /** Side tensor [head] float32: sink logits in the denominator, where `site.sinkLogit`. */
   readonly sink?: string;
   /** Statistics came from the graph: stats.* are in `tensors`. */
   readonly statistics: 'graph' | 'missing';

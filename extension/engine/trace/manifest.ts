@@ -51,7 +51,7 @@ const schema = v.object({
     pair: v.optional(v.string()), segments: v.optional(list(list(v.picklist([0, 1])))), special: v.optional(v.object({ start: v.optional(index), unknown: v.optional(index) })), images: v.optional(list(image, 64)) }),
   sites: list(site, 100_000),
   kept: v.optional(v.object({ layers: list(index, 10_000), ofSites: index })),
-  masks: record(v.object({ causal: v.boolean(), offset: whole, window: v.nullable(pair), keys: v.nullable(name), bias: v.nullable(name), sink: v.nullable(name) })),
+  masks: record(v.object({ causal: v.boolean(), offset: whole, window: v.nullable(pair), keys: v.nullable(name), bias: v.nullable(name), sink: v.nullable(name), blocks: v.optional(v.object({ tensor: name, size: v.pipe(index, v.minValue(1)), offset: index })) })),
   parity: record(v.object({ maxAbs: v.nullable(number), of: v.picklist(['pattern', 'output', 'none']), rows: index, dtype: v.picklist(['F32', 'F16']), tolerance: number, ok: v.nullable(v.boolean()), why: v.optional(text) })),
   emptyRows: record(index),
   next: list(list(v.object({ id: whole, token: text, probability: number }), 1_000)),

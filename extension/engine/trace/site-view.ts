@@ -56,6 +56,11 @@ export function viewStoredSite(store: TensorStore, site: Site, rule: MaskRule | 
     if (shape.length !== 4 || shape.some((dim, axis) => dim !== 1 && dim !== [batch, heads, queries, keys][axis])) throw wrong(rule.bias);
     visibility = { ...visibility, bias: { dims: shape as never, data: store.floats(rule.bias) } };
   }
+  if (rule.blocks) {
+    const { tensor, size, offset } = rule.blocks, { shape } = store.info(tensor);
+    if (shape.length !== 3 || shape.some(dim => dim < 1)) throw wrong(tensor);
+    visibility = { ...visibility, blocks: { size, offset, dims: shape as never, cells: Uint8Array.from(store.floats(tensor)) } };
+  }
   if (rule.sink !== null && store.info(rule.sink).shape.join() !== String(heads)) throw wrong(rule.sink);
   return viewSite(store, site, visibility, rule.sink === null ? undefined : store.floats(rule.sink));
 }

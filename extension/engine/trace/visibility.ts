@@ -5,12 +5,15 @@ import type { MaskRule } from '../../contract/trace.ts';
 export const hiddenAt = -1e4;
 
 export interface Bias { /** [batch, head, query, key], each 1 or full. */ readonly dims: readonly [number, number, number, number]; readonly data: Float32Array }
+/** [layout, row of blocks, block of keys], 1 = visible; positions beyond the table see and are seen by nothing. */
+export interface Blocks { readonly size: number; /** Position of query 0. */ readonly offset: number; readonly dims: readonly [layouts: number, rows: number, columns: number]; readonly cells: Uint8Array }
 export interface Visibility {
   readonly batch: number; readonly heads: number; readonly queries: number; readonly keys: number;
   readonly rule: Pick<MaskRule, 'causal' | 'offset' | 'window'>;
   /** [batch, key], 1 = visible. */
   readonly visibleKeys?: Uint8Array;
   readonly bias?: Bias;
+  readonly blocks?: Blocks;
 }
 
 /** First key that the rule leaves to query `i`; with `highKey` a half-open range, empty when they cross. */
@@ -32,9 +35,16 @@ function biasRow(bias: Bias, b: number, h: number, i: number): { readonly at: nu
   return { at: (((B === 1 ? 0 : b) * H + (H === 1 ? 0 : h)) * Q + (Q === 1 ? 0 : i)) * K, step: K === 1 ? 0 : 1 };
 }
 
+/** Which blocks of keys a query sees. */
+function blockRow({ size, offset, dims: [layouts, rows, columns], cells }: Blocks, h: number, i: number): Uint8Array {
+  const row = Math.floor((i + offset) / size), at = ((h % layouts) * rows + row) * columns;
+  return row < rows ? cells.subarray(at, at + columns) : new Uint8Array(0);
+}
+
 export function sees(of: Visibility, b: number, h: number, i: number, j: number): boolean {
   if (j < lowKey(of, i) || j >= highKey(of, i)) return false;
   if (of.visibleKeys && !of.visibleKeys[b * of.keys + j]) return false;
+  if (of.blocks && !blockRow(of.blocks, h, i)[Math.floor(j / of.blocks.size)]) return false;
   if (!of.bias) return true;
   const { at, step } = biasRow(of.bias, b, h, i);
   return !(of.bias.data[at + j * step] <= hiddenAt);
@@ -49,11 +59,12 @@ export function additiveRow(of: Visibility, b: number, h: number, i: number, fro
   out.fill(hidden, at, at + to - from);
   if (low >= high) return 0;
   const keys = of.visibleKeys, keyBase = b * of.keys;
-  if (!of.bias && !keys) { out.fill(0, at + low - from, at + high - from); return high - low; }
+  const blocks = of.blocks && blockRow(of.blocks, h, i), size = of.blocks?.size ?? 1;
+  if (!of.bias && !keys && !blocks) { out.fill(0, at + low - from, at + high - from); return high - low; }
   const bias = of.bias, row = bias ? biasRow(bias, b, h, i) : { at: 0, step: 0 };
   let seen = 0;
   for (let j = low; j < high; j++) {
-    if (keys && !keys[keyBase + j]) continue;
+    if (keys && !keys[keyBase + j] || blocks && !blocks[Math.floor(j / size)]) continue;
     const value = bias ? bias.data[row.at + j * row.step] : 0;
     if (value <= hiddenAt) continue;
     out[at + j - from] = value;
@@ -63,12 +74,12 @@ export function additiveRow(of: Visibility, b: number, h: number, i: number, fro
 }
 
 /** True when the mask of a row differs from head to head. */
-export function perHead(of: Visibility): boolean { return of.bias !== undefined && of.bias.dims[1] > 1; }
+export function perHead(of: Visibility): boolean { return of.bias !== undefined && of.bias.dims[1] > 1 || of.blocks !== undefined && of.blocks.dims[0] > 1; }
 
 /** How many keys each query sees, and how many of the rows with live(i, seen) see each key. */
 export function countVisible(of: Visibility, b: number, h: number, live: (i: number, seen: number) => boolean): { readonly seen: Int32Array; readonly seeing: Int32Array } {
   const { queries, keys } = of, seen = new Int32Array(queries), seeing = new Int32Array(keys);
-  if (of.bias) {
+  if (of.bias || of.blocks) {
     const row = new Float32Array(keys);
     for (let i = 0; i < queries; i++) {
       seen[i] = additiveRow(of, b, h, i, 0, keys, row, 0, -Infinity);

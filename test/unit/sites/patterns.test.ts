@@ -127,7 +127,7 @@ describe('operators', () => {
   it('refuses by name what it cannot read', async () => {
     const { plans, refused, looked } = await sites([['GroupQueryAttention', 'x', 'y', { num_heads: 4 }, 'com.microsoft']], [float('x', 2, 'T', 32)], [], { '': 18, 'com.microsoft': 1 });
     expect(plans).toEqual([]);
-    expect(refused).toEqual([{ node: 'n0', operator: 'com.microsoft.GroupQueryAttention', reason: 'The operator com.microsoft.GroupQueryAttention cannot be read yet; export the model without fusing attention to trace it.' }]);
+    expect(refused).toEqual([{ node: 'n0', operator: 'com.microsoft.GroupQueryAttention', reason: 'Its 0 key/value heads do not divide its 4 query heads.' }]);
     expect(looked).toContain('1 fused attention operator were looked at');
   });
 });

@@ -8,8 +8,6 @@ const cuda = (operator: string, remedy: string): string => `onnxruntime runs ${o
 /** What is read of an operator, what runs it, and why it is refused. */
 const refusals: Readonly<Record<string, readonly [recognised: string, run: string, sentence: string]>> = {
   'ai.onnx.preview.FlexAttention': ['by its name', 'nothing: onnxruntime 1.30 does not know it', 'onnxruntime 1.30 does not know ai.onnx.preview.FlexAttention, so that the model cannot be run; export it with operator set 24 or older, where attention is an operator that it runs.'],
-  ...Object.fromEntries(['GroupQueryAttention', 'SparseAttention'].map(name =>
-    [`com.microsoft.${name}`, ['by its name', 'onnxruntime, CPU', `The operator com.microsoft.${name} cannot be read yet; ${unfused}`]])),
   'com.microsoft.PackedAttention': ['by its name', 'onnxruntime, CUDA only', cuda('com.microsoft.PackedAttention', 'trace the model as it was before its padding was packed away.')],
   'com.microsoft.PackedMultiHeadAttention': ['by its name', 'onnxruntime, CUDA only', cuda('com.microsoft.PackedMultiHeadAttention', 'trace the model as it was before its padding was packed away.')],
   'com.microsoft.QOrderedAttention': ['by its name', 'onnxruntime, CUDA only', cuda('com.microsoft.QOrderedAttention', 'trace the model as it was before it was quantized.')],
