@@ -29,11 +29,11 @@ const separate: Many = (node, dims) => {
   return [[query[0], query[1], product(heads, valueDim)], [query[0], heads, undefined, dim], [query[0], heads, undefined, valueDim], [query[0], heads, query[1], undefined]];
 };
 
-/** Grouped heads, apart or packed: as wide as the queries; the present keys and values [batch, key/value head, key, dim]. */
+/** Grouped heads, apart or packed: as wide as the queries; the present keys and values [batch, key/value head, key, dim], the scores [batch, head, query, key]. */
 const grouped: Many = (node, dims) => {
   const query = dims(0), heads = int(node, 'num_heads'), kvHeads = int(node, 'kv_num_heads'), packed = heads !== undefined && kvHeads !== undefined ? heads + 2 * kvHeads : undefined;
   const dim = part(query?.[2], node.inputs[1] ? heads : packed), present = [query?.[0], kvHeads, undefined, int(node, 'kv_cache_bit_width') === 4 ? undefined : dim];
-  return [[query?.[0], query?.[1], product(heads, dim)], present, present];
+  return [[query?.[0], query?.[1], product(heads, dim)], present, present, [query?.[0], heads, query?.[1], undefined]];
 };
 
 /** Ids [batch, position] to states; lengths of the samples; the sum before the norm. */
