@@ -17,7 +17,7 @@ export function headTwin({ twin, h, queries, keys, ids, real, sees }: Head): Omi
   return {
     saturation: mean(rows.filter(i => all.filter(j => sees(i, j)).length > 1).map(i => (Math.max(...all.map(j => p(i, j))) > 0.999 ? 1 : 0))),
     sink, sinkKey: alpha.indexOf(sink), firstTokenShare: mean(rows.map(i => p(i, first))),
-    patternEntropy: mean(rows.map(i => shares(i).reduce((sum, share) => (share > 0 ? sum - share * Math.log(share) : sum), 0))), maxProb: mean(rows.map(i => Math.max(...all.map(j => p(i, j))))),
+    patternEntropy: mean(rows.map(i => all.reduce((sum, j) => (p(i, j) > 0 ? sum - p(i, j) * Math.log(p(i, j)) : sum), 0))), maxProb: mean(rows.map(i => Math.max(...all.map(j => p(i, j))))),
     prevTokenScore: mean(rows.filter(i => i + offset - 1 >= first && i + offset >= 1).map(i => p(i, i + offset - 1))), selfAttentionScore: mean(rows.map(i => p(i, i + offset))),
     inductionScore: mean(induction), qkDistance: distance, qkDistanceVariance: squared - distance ** 2,
   };
