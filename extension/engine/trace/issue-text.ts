@@ -7,4 +7,4 @@ export function issueText([issue]: readonly [v.BaseIssue<unknown>, ...v.BaseIssu
   return said.length > 240 ? `${said.slice(0, 239)}…` : said;
 }
 
-function kindOf(expected: string): string { return /^(string|number|boolean)$/.test(expected) ? `a ${expected}` : expected === 'Array' ? 'a list' : expected === 'Object' ? 'an object' : expected; }
+function kindOf(expected: string): string { return /^(string|number|boolean)$/.test(expected) ? `a ${expected}` : expected === 'Array' ? 'a list' : expected === 'Object' ? 'an object' : expected.replace(/^>=/, 'at least ').replace(/^<=/, 'at most '); }

@@ -110,7 +110,7 @@ describe('config.json', () => {
     expect(readConfig(config('{"text_config": {"max_position_embeddings": 64}, "vocab_size": 9}'))).toEqual({ positions: 64, vocabulary: 9 });
     expect(readConfig(config('{}'))).toEqual({});
   });
-  it.each([['[1]', 'is not a JSON object'], ['{', 'is not valid JSON'], ['{"vocab_size": "many"}', 'holds a wrong value for vocab_size'], ['{"n_positions": -3}', 'holds a wrong value for n_positions']])('%s is refused', (text, why) => {
+  it.each([['[1]', 'is not a JSON object'], ['{', 'is not valid JSON'], ['{"vocab_size": "many"}', 'holds a wrong value: vocab_size should be a number and is \"many\"'], ['{"n_positions": -3}', 'holds a wrong value: n_positions should be at least 1 and is -3']])('%s is refused', (text, why) => {
     expect(() => readConfig(config(text))).toThrow(UserError);
     expect(() => readConfig(config(text))).toThrow(why);
     rmSync(join(folder, 'config.json'));
