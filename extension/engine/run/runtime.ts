@@ -10,6 +10,7 @@ import { keepHalvesAsBits } from './half-tensors.ts';
 import type { SitePlan } from '../sites/site-plan.ts';
 import type { Place } from './places.ts';
 import { own } from '../onnx/graph-builder.ts';
+import { unsupported } from './unsupported.ts';
 
 keepHalvesAsBits();
 
@@ -96,7 +97,8 @@ export function runtimeVersions(): Record<string, string> {
 }
 
 function refusal(model: Model, what: string, error: unknown): UserError {
-  return new UserError(`${basename(model.path)} ${what}: ${shortReason(error instanceof Error ? error.message : String(error))}.`, 'Export the model again, or check it with onnx.checker.');
+  const message = error instanceof Error ? error.message : String(error);
+  return unsupported(model, message) ?? new UserError(`${basename(model.path)} ${what}: ${shortReason(message)}.`, 'Export the model again, or check it with onnx.checker.');
 }
 
 /** onnxruntime's reason without its source paths, stack and boilerplate, one line. */

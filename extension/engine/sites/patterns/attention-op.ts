@@ -18,7 +18,7 @@ export const attentionOp: Pattern = {
   operators: [{
     operator: 'ai.onnx.Attention',
     recognised: 'opset 23 and later; q, k, v of three or four axes, grouped heads, values of another size; boolean and float masks of two to four axes; is_causal from the first key, from the past, or to the end of each sample\'s length (nonpad_kv_seqlen); softcap, scale, softmax_precision; with a past, the present keys and values; windows (left_window_size, right_window_size), which onnxruntime 1.30 does not run',
-    run: 'onnxruntime, CPU, float32 and float16 (bfloat16: "Could not find an implementation for Expand(13)")',
+    run: 'onnxruntime, CPU, float32 and float16; refused when it is run: bfloat16 ("… computes in bfloat16, and onnxruntime 1.30 has no Expand of that type for the CPU.") and windows ("… gives Attention a window (left_window_size), which onnxruntime 1.30 does not know.")',
     compared: 'its own output, its own qk_matmul_output in modes 0 to 3, and a float64 twin',
     refused: [
       { form: 'a past without present outputs', sentence: refusals.past }, { form: 'a past and nonpad_kv_seqlen', sentence: refusals.both },

@@ -17,7 +17,7 @@ export const softmax: Pattern = {
   operators: [{
     operator: 'ai.onnx.Softmax',
     recognised: 'a product of two activations (MatMul, FusedMatMul, Einsum) through scale, softcap and masks, over the last axis, times a third activation; q, k, v before the scale and before heads are repeated; exp(log softmax) and exponentials over their sum as well, a column that is no key as a sink; products and softmaxes of 8-bit numbers (MatMulInteger, QLinearMatMul, QLinearSoftmax, QuantizeLinear and back) as the floats that they stand for',
-    run: 'onnxruntime, CPU',
+    run: 'onnxruntime, CPU; bfloat16 is refused when it is run ("… computes in bfloat16, and onnxruntime 1.30 has no MatMul of that type for the CPU.")',
     compared: 'its own probabilities and output, and a float64 twin',
     refused: [{ form: 'probabilities with more than four axes', sentence: 'Its probabilities have 5 axes; attention of up to four (batch, head, query, key) can be read.' }],
   }],
