@@ -2,7 +2,7 @@
 import type { TraceDiff } from './diff.ts';
 import type { RunFacts } from './estimate.ts';
 import type { SiteGrid } from './image-grid.ts';
-import type { KeptLayers, Manifest, MetricCard, NextToken } from './trace.ts';
+import type { KeptLayers, Manifest, MetricCard, NextToken, Sampling } from './trace.ts';
 import type { SitesReport } from './site.ts';
 
 /** Raised whenever a request or result below changes; the first message of every child is its version. */
@@ -17,14 +17,14 @@ export interface Hello {
 
 /** Phases of a long call, in order; `done` of `total` where it counts. */
 export interface Progress {
-  readonly phase: 'open' | 'session' | 'run' | 'statistics' | 'write';
+  readonly phase: 'open' | 'session' | 'run' | 'generate' | 'statistics' | 'write';
   readonly done?: number;
   readonly total?: number;
 }
 
 export type Prompt =
-  /** `pair`: the second segment, joined to the first by the tokenizer's template. `image`: absolute path of a PNG or JPEG. */
-  | { readonly kind: 'text'; readonly text: string; readonly pair?: string; readonly image?: string }
+  /** `pair`: the second segment, joined to the first by the tokenizer's template. `image`: absolute path of a PNG or JPEG. `chat`: a message, to be put into the model's chat template. */
+  | { readonly kind: 'text'; readonly text: string; readonly pair?: string; readonly chat?: true; readonly image?: string }
   | { readonly kind: 'ids'; readonly ids: readonly number[]; readonly image?: string }
   /** For models that take nothing else. */
   | { readonly kind: 'image'; readonly image: string }
@@ -44,6 +44,8 @@ export interface TraceRequest {
   readonly dtype?: 'auto' | 'fp16' | 'fp32';
   /** Most tokens to generate. */
   readonly generate?: number;
+  /** Drawn instead of the most likely token; what is undefined is taken from the model's generation config, `seed` 0. */
+  readonly sample?: Partial<Sampling>;
 }
 
 /** What the runner leaves for analysis: two temporary files beside `out`, and what it knows. See engine/trace/capture.ts. */

@@ -8,6 +8,8 @@ export interface RunFacts {
   readonly batch: number;
   /** Positions of the prompt. */
   readonly tokens: number;
+  /** The prompt is run in pieces of so many rows; undefined: at once. */
+  readonly rowsAtOnce?: number;
   /** One a site, in graph order. */
   readonly sites: readonly SiteFacts[];
   /** The model file and its external data. */
@@ -86,11 +88,11 @@ export function elementsOf(facts: Pick<RunFacts, 'sites'>, layers?: readonly num
  */
 export function estimate(facts: RunFacts, choice: Choice): Estimate {
   const kept = chosenSites(facts, choice.layers), width = choice.stored === 'F16' ? 2 : 4;
-  const largestCells = Math.max(0, ...facts.sites.map(site => site.cells)), values = elementsOf(facts, choice.layers) * width;
+  const share = facts.rowsAtOnce === undefined ? 1 : Math.min(1, facts.rowsAtOnce / facts.tokens), largestCells = Math.max(0, ...facts.sites.map(site => site.cells)), values = elementsOf(facts, choice.layers) * width;
   const pattern = choice.pattern ? kept.reduce((sum, site) => sum + site.cells * 4, 0) : 0, statistics = kept.reduce((sum, site) => sum + site.statisticsBytes, 0);
   const z = choice.z ? kept.reduce((sum, site) => sum + site.elements * width, 0) / 3 : 0, captured = values + z + statistics;
   const fileBytes = facts.headerBytes + captured + pattern;
-  const memoryBytes = baseBytes + facts.weightBytes * weightCopies + captured + largestCells * 4 * liveMatrices + facts.logitsBytes;
+  const memoryBytes = baseBytes + facts.weightBytes * weightCopies + captured + (largestCells * 4 * liveMatrices + facts.logitsBytes) * share;
   return { memoryBytes, fileBytes, ...(facts.speed ? { timeMs: timeOf(facts, facts.speed, kept, fileBytes) } : {}) };
 }
 
@@ -99,7 +101,7 @@ const baseBytes = 100e6;
 /** Weights are in memory once: what is packed for products is not kept beside. */
 const weightCopies = 1;
 /** Scores, masked scores and probabilities of one layer are alive together. */
-const liveMatrices = 3;
+export const liveMatrices = 3;
 /** Walks over all cells of a layer that the model makes, in units of the timed one, and those that the taps add. */
 const ownWalks = 1, addedWalks = 1.5;
 /** Opening, the session and completion of the smallest model. */

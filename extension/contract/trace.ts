@@ -60,10 +60,12 @@ export interface AudioInput {
 export interface TraceInput extends TokenSequence {
   /** Sequence-to-sequence models: what the decoder read, where the encoder read tokens too. */
   readonly target?: TokenSequence;
-  /** Sequence-to-sequence models: how many of the decoder's tokens were given; the others it generated. */
+  /** How many of the decoder's tokens were given; the others it generated. Undefined where nothing was generated. */
   readonly given?: number;
   /** Sound that the encoder read. */
   readonly audio?: AudioInput;
+  /** The message that the chat template made `text` of. */
+  readonly message?: string;
   /** The second segment, where the prompt was two texts. */
   readonly pair?: string;
   /** Where the prompt was two texts: 0 for tokens of the first, 1 for those of the second; the template's tokens belong to the text before them. Per sample. */
@@ -112,6 +114,22 @@ export interface Parity {
 
 export interface NextToken { readonly id: number; readonly token: string; readonly probability: number }
 
+/** How tokens are drawn; null: not limited. */
+export interface Sampling { readonly temperature: number; readonly topK: number | null; readonly topP: number | null; readonly seed: number }
+
+/** What a decoder wrote itself, one token a step: positions from `from` on. */
+export interface Generated {
+  readonly from: number;
+  /** One a generated token: how likely it was, and the five most likely ones, in the place of which it was chosen. */
+  readonly steps: readonly { readonly probability: number; readonly alternatives: readonly NextToken[] }[];
+  /** `cache`: each step ran the new token alone. `again`: a model without a cache, run over all tokens for every new one. */
+  readonly how: 'cache' | 'again';
+  /** `end`: the last token ends a text; `length`: as many as were asked for. */
+  readonly stopped: 'end' | 'length';
+  /** Undefined: always the most likely token. */
+  readonly sampling?: Sampling;
+}
+
 /** Which layers of a model a trace holds, when it does not hold all. */
 export interface KeptLayers { readonly layers: readonly number[]; /** Sites of the whole model. */ readonly ofSites: number }
 
@@ -138,6 +156,8 @@ export interface Manifest {
   readonly timesMs: Readonly<Record<string, number>>;
   /** Per site, per batch, per head. */
   readonly heads: Readonly<Record<string, readonly HeadStats[]>>;
+  /** Where the model went on by itself. */
+  readonly generated?: Generated;
   /** Undefined in traces of older versions. */
   readonly health?: Health;
   readonly verdicts: readonly Verdict[];

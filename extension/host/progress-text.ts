@@ -2,7 +2,7 @@
 import type { Progress } from '../contract/api.ts';
 
 const words: Readonly<Record<Progress['phase'], string>> = {
-  open: 'Opening model', session: 'Creating session', run: 'Running', statistics: 'Statistics', write: 'Writing',
+  open: 'Opening model', session: 'Creating session', run: 'Running', generate: 'Generating', statistics: 'Statistics', write: 'Writing',
 };
 
 /** `Statistics 3 of 8 · 1.2 s` */

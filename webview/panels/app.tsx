@@ -4,6 +4,7 @@ import { Tabs } from '../controls/tabs.tsx';
 import { Attention } from './attention.tsx';
 import { Grounding } from './grounding.tsx';
 import { Overview } from './overview.tsx';
+import { StepsBar } from './steps-bar.tsx';
 import type { TabId } from './arrangement.ts';
 import type { Store } from './store.ts';
 
@@ -30,6 +31,7 @@ export function App({ store }: { readonly store: Store }) {
       {state && (
         <>
           <Tabs tabs={there} chosen={tab} onChoose={id => store.arrange({ tab: id })} />
+          <StepsBar store={store} state={state} />
           <div role="tabpanel" id={`panel-${tab}`} aria-labelledby={`tab-${tab}`} class="panel">
             {tab === 'overview' ? <Overview store={store} state={state} /> : tab === 'grounding' ? <Grounding store={store} state={state} /> : <Attention store={store} state={state} />}
           </div>

@@ -15,6 +15,8 @@ export interface Arrangement {
   /** Of the map of `site` and `head`; fitted when undefined. */
   readonly view?: View;
   readonly map: MapOptions;
+  /** Of a generation, from 0; all of it when undefined. */
+  readonly step?: number | undefined;
   /** Of the heads in the Overview; plain when undefined. */
   readonly overview?: OverviewArrangement;
   /** Of the Grounding tab; plain when undefined. */
@@ -33,6 +35,7 @@ export function restore(kept: unknown): Arrangement {
     scale: oneOf(from.scale, ['linear', 'gamma', 'log']),
     map: restoreMap(from.map),
     ...(isView(from.view) ? { view: { row: from.view.row, col: from.view.col, cell: from.view.cell } } : {}),
+    ...(isCount(from.step) ? { step: from.step } : {}),
     ...(from.overview === undefined ? {} : { overview: restoreOverview(from.overview) }),
     ...(from.grounding === undefined ? {} : { grounding: restoreGrounding(from.grounding) }),
   };

@@ -10,6 +10,7 @@ import { badge } from '../marks/parity.ts';
 import { percent } from '../marks/scale.ts';
 import { isSpecial, shown } from '../marks/tokens.ts';
 import { Heads } from './overview-heads.tsx';
+import { StepLooks } from './step-looks.tsx';
 import type { Store } from './store.ts';
 import '../overview.css';
 
@@ -28,8 +29,9 @@ export function Overview({ store, state }: Props) {
         </div>
         <Next state={state} batch={batch} />
       </header>
-      <Prompt state={state} batch={batch} />
+      <Prompt state={state} batch={batch} step={store.arrangement.value.step} />
       <Verdicts store={store} state={state} />
+      <StepLooks store={store} state={state} />
       <Heads store={store} state={state} />
     </div>
   );
@@ -68,12 +70,12 @@ function Next({ state, batch }: Pick<Props, 'state'> & { readonly batch: number 
 
 const mostChips = 160;
 
-function Prompt({ state, batch }: Pick<Props, 'state'> & { readonly batch: number }) {
-  const { input } = state.open.manifest, { audio, target, given } = input, said = target ?? (audio ? input : undefined);
+function Prompt({ state, batch, step }: Pick<Props, 'state'> & { readonly batch: number; readonly step: number | undefined }) {
+  const { input, generated } = state.open.manifest, mark = step === undefined || !generated ? undefined : generated.from + step, { audio, target, given } = input, said = target ?? (audio ? input : undefined);
   return (
     <>
       {audio && <section><h2>Sound</h2><p class="prompt" data-testid="sound">{audio.file?.split(/[\\/]/).pop() ?? 'given as features'}{audio.seconds === undefined ? '' : ` · ${audio.seconds.toFixed(1)} s`} · {audio.positions} positions{audio.secondsPerPosition === undefined ? '' : ` of ${Math.round(audio.secondsPerPosition * 1000)} ms`}</p></section>}
-      {!audio && <Tokens title={target ? 'Source' : 'Prompt'} testid="prompt" of={input} batch={batch} />}
+      {!audio && <Tokens title={target ? 'Source' : given === undefined ? 'Prompt' : 'Prompt and what was generated'} testid="prompt" of={input} batch={batch} given={target ? undefined : given} mark={mark} />}
       {said && <Tokens title={audio ? 'Text' : 'Target'} testid="target" of={said} batch={batch} given={given} />}
       <Alignment state={state} />
     </>
@@ -87,7 +89,7 @@ function Alignment({ state }: Pick<Props, 'state'>) {
 }
 
 /** `given`: tokens beyond these were generated. */
-function Tokens({ title, testid, of, batch, given = Infinity }: { readonly title: string; readonly testid: string; readonly of: TokenSequence; readonly batch: number; readonly given?: number | undefined }) {
+function Tokens({ title, testid, of, batch, given = Infinity, mark }: { readonly title: string; readonly testid: string; readonly of: TokenSequence; readonly batch: number; readonly given?: number | undefined; /** Position of the chosen step. */ readonly mark?: number | undefined }) {
   const [all, setAll] = useState(false), { tokens, real, ids } = of, mine = tokens[batch] ?? [];
   const folded = !all && mine.length > mostChips;
   return (
@@ -95,7 +97,7 @@ function Tokens({ title, testid, of, batch, given = Infinity }: { readonly title
       <h2>{title}</h2>
       <p class="prompt" data-testid={testid}>
         {(folded ? mine.slice(0, mostChips) : mine).map((token, i) => (
-          <span key={i} class={`token${isSpecial(token) ? ' special' : ''}${real[batch]?.[i] === 0 ? ' padding' : ''}`} title={`token ${i}, id ${ids[batch]?.[i]}${real[batch]?.[i] === 0 ? ', padding' : ''}${i >= given ? ', generated' : ''}`}>{shown(token)}</span>
+          <span key={i} class={`token${isSpecial(token) ? ' special' : ''}${real[batch]?.[i] === 0 ? ' padding' : ''}${i >= given ? ' generated' : ''}${i === mark ? ' at-step' : ''}`} title={`token ${i}, id ${ids[batch]?.[i]}${real[batch]?.[i] === 0 ? ', padding' : ''}${i >= given ? ', generated' : ''}`}>{shown(token)}</span>
         ))}
         {mine.length > mostChips && <Button onPress={() => setAll(!all)}>{folded ? `… ${mine.length - mostChips} more` : 'Fold'}</Button>}
       </p>

@@ -70,7 +70,7 @@ async function fill(index: CaptureIndex, files: Files, { progress, signal }: Hoo
   }
   progress?.({ phase: 'statistics', done: index.sites.length, total: index.sites.length });
   const manifest = {
-    formatVersion, model: index.model, created: new Date().toISOString(), input: index.input, sites, ...(index.kept ? { kept: index.kept } : {}), masks: rules, parity, emptyRows, next: index.next,
+    formatVersion, model: index.model, created: new Date().toISOString(), input: index.input, sites, ...(index.kept ? { kept: index.kept } : {}), masks: rules, parity, emptyRows, next: index.next, ...(index.generated ? { generated: index.generated } : {}),
     filledInputs: index.filledInputs, device: index.device, runtime: index.runtime, timesMs: { ...index.timesMs, statistics: Number((performance.now() - started).toFixed(1)) }, heads,
     ...(index.expected ? { expected: index.expected } : {}), health: { sites: health, ...(index.logits ? { logits: index.logits } : {}) },
   };

@@ -6,6 +6,7 @@ import type { SitePlan } from '../sites/site-plan.ts';
 import type { CaptureIndex } from '../trace/capture.ts';
 import { PartWriter, captureFiles, discardCapture, writeIndex } from '../trace/part-writer.ts';
 import { brokenLogit, nextTokens } from './next-tokens.ts';
+import { runDecoder } from './decoder-run.ts';
 import { prepareRun } from './prepare-run.ts';
 import { chooseStored, checkRoom } from './room.ts';
 import { collectGarbage, runtimeVersions } from './runtime.ts';
@@ -17,6 +18,8 @@ export interface CaptureHooks {
   readonly alter?: (plans: readonly SitePlan[]) => readonly SitePlan[];
   /** For tests of long prompts' taps on short ones. */
   readonly sparing?: boolean;
+  /** For tests of long prompts' pieces on short ones. */
+  readonly rowsAtOnce?: number;
 }
 
 /**
@@ -33,11 +36,11 @@ export async function capture(request: TraceRequest, hooks: CaptureHooks): Promi
   } finally { collectGarbage(); }
 }
 
-async function captureInto(request: TraceRequest, { progress, alter, sparing }: CaptureHooks, writers: PartWriter[]): Promise<Captured> {
+async function captureInto(request: TraceRequest, { progress, alter, sparing, rowsAtOnce }: CaptureHooks, writers: PartWriter[]): Promise<Captured> {
   const clock = stopwatch();
   progress({ phase: 'open' });
   if (request.keep?.resid) throw new UserError('The residual stream cannot be kept by this version.', 'Leave resid out of --keep.');
-  const { stages, main, kept, config, tokenizer, images = [], facts, input } = await prepareRun(request, alter);
+  const prepared = await prepareRun(request, alter, rowsAtOnce), { stages, main, kept, config, tokenizer, images = [], facts } = prepared;
   const stored = chooseStored(request.dtype ?? 'auto', facts);
   checkRoom(facts, { stored, ...(request.keep?.pattern ? { pattern: true } : {}), ...(request.keep?.z ? { z: true } : {}) }, request.out);
   const files = captureFiles(request.out);
@@ -46,7 +49,8 @@ async function captureInto(request: TraceRequest, { progress, alter, sparing }: 
   writers.push(part);
   const side = PartWriter.create(files.side);
   writers.push(side);
-  const staged = await runStages(stages, { stored, keepZ: request.keep?.z ?? false, keepPattern: request.keep?.pattern ?? false, part, side, progress, lap: clock.lap, ...(sparing === undefined ? {} : { sparing }) });
+  const staging = { stored, keepZ: request.keep?.z ?? false, keepPattern: request.keep?.pattern ?? false, part, side, progress, lap: clock.lap, ...(sparing === undefined ? {} : { sparing }) }, { decoder } = prepared;
+  const { staged, input, generated } = decoder ? await runDecoder({ ...prepared, decoder }, staging) : await runStages(stages, staging).then(whole => ({ staged: whole, input: prepared.input(whole.inputs), generated: undefined }));
   const { sites, last } = staged, broken = last && brokenLogit(last);
   const next = last && !broken ? nextTokens(last, id => tokenizer?.token(id) ?? `#${id}`) : [];
   for (const { image, png } of images) if (!Object.hasOwn(part.tensors, image.picture)) part.append(image.picture, 'U8', [png.length], png);
@@ -55,7 +59,7 @@ async function captureInto(request: TraceRequest, { progress, alter, sparing }: 
   clock.lap('capture');
   const index: CaptureIndex = {
     out: request.out, part: files.part, side: files.side, headerSpace, tensors: part.tensors, sideTensors: side.tensors, sites,
-    model: { ...modelInfo(main.model), path: main.model.path, sha256: staged.sha256.get(main.name)! }, input: { ...input(staged.inputs), ...(images.length ? { images: images.map(one => one.image) } : {}) }, next, ...(broken ? { logits: broken } : {}), ...(config.softcap ? { expected: { softcap: config.softcap } } : {}), filledInputs: Object.assign({}, ...[...staged.inputs.values()].map(({ filled }) => filled)) as Record<string, string>, device: 'cpu', runtime: runtimeVersions(), timesMs: clock.laps, keepPattern: request.keep?.pattern ?? false, ...(kept ? { kept } : {}),
+    model: { ...modelInfo(main.model), path: main.model.path, sha256: staged.sha256.get(main.name)! }, input: { ...input, ...(images.length ? { images: images.map(one => one.image) } : {}) }, next, ...(generated ? { generated } : {}), ...(broken ? { logits: broken } : {}), ...(config.softcap ? { expected: { softcap: config.softcap } } : {}), filledInputs: Object.assign({}, ...[...staged.inputs.values()].map(({ filled }) => filled)) as Record<string, string>, device: 'cpu', runtime: runtimeVersions(), timesMs: clock.laps, keepPattern: request.keep?.pattern ?? false, ...(kept ? { kept } : {}),
   };
   writeIndex(index);
   return { out: request.out, part: files.part };

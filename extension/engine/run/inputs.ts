@@ -16,6 +16,8 @@ export interface Given {
   readonly tensors?: ReadonlyMap<string, GivenTensor>;
   /** How often `ids` are fed, one sample each; 1 when undefined. */
   readonly samples?: number;
+  /** What earlier runs left in the cache: how many positions, and the feeds of the past inputs. */
+  readonly past?: { readonly length: number; readonly feeds: Readonly<Record<string, Feed>> };
 }
 
 /** One side of token inputs; encoder-decoder models have two. `ids` and `real` per sample. */
@@ -27,6 +29,9 @@ export interface Inputs {
   readonly filled: Readonly<Record<string, string>>;
   readonly sides: readonly TokenSide[];
 }
+
+/** Inputs that hold past keys and values, by the names that exporters give them. */
+export const pastName = /^(past_key_values|past|decoder_past|past_key|past_value|cache_k|cache_v|key_cache|value_cache)(\.|_|$)/;
 
 const idNames = ['input_ids', 'input', 'tokens', 'token_ids', 'ids', 'idx'];
 export const decoderIdNames: readonly string[] = ['decoder_input_ids'];
@@ -42,7 +47,7 @@ export function idInput(model: Model, names: readonly string[] = idNames): Value
  * too long, a shape that does not fit.
  */
 export function fillInputs(model: Model, given: Given, config: ModelConfig): Inputs {
-  const inputs = openInputs(model), feeds: Record<string, Feed> = {}, filled: Record<string, string> = {};
+  const inputs = openInputs(model), feeds: Record<string, Feed> = { ...given.past?.feeds }, filled: Record<string, string> = {}, before = given.past?.length;
   for (const [name, tensor] of given.tensors ?? []) {
     const input = inputs.find(one => one.name === name)!;
     feeds[name] = feedOf(feedType(name, input.type), tensor.values, tensor.shape);
@@ -62,11 +67,11 @@ export function fillInputs(model: Model, given: Given, config: ModelConfig): Inp
     if (!side || !feeds[side.name]) continue;
     if (feeds[side.name].dims.length !== 2) throw new UserError(`The input "${side.name}" must have the shape [batch, tokens]; found [${feeds[side.name].dims.join(', ')}].`, 'Give it two dimensions.');
     checkIds(model, side, numbersOfFeed(feeds[side.name]), config);
-    checkLength(model, side, feeds[side.name].dims[1], config);
+    checkLength(model, side, (before ?? 0) + feeds[side.name].dims[1], config);
   }
   for (const input of inputs) {
     if (feeds[input.name]) continue;
-    const fill = filling(input, { feeds, text: text && feeds[text.name], decoder: decoder && feeds[decoder.name], inputs, types: given.types });
+    const fill = filling(input, { feeds, text: text && feeds[text.name], decoder: decoder && feeds[decoder.name], inputs, types: given.types, before });
     if (!fill) throw new UserError(`The input "${input.name}" cannot be filled: nothing was given for it, and it is none that exporters define.`, `Give it in a safetensors file with --inputs (shape [${(input.dims ?? []).map(dim => dim ?? '?').join(', ')}]).`);
     feeds[input.name] = feedOf(feedType(input.name, input.type), fill.values, fill.dims);
     filled[input.name] = fill.phrase;
@@ -85,7 +90,7 @@ function idsFeed(input: ValueInfo, ids: readonly number[], samples: number): Fee
   return feedOf(feedType(input.name, input.type), Array.from({ length: rows }, () => ids).flat(), [rows, ids.length]);
 }
 
-interface Around { readonly feeds: Readonly<Record<string, Feed>>; readonly text: Feed | undefined; readonly decoder: Feed | undefined; readonly inputs: readonly ValueInfo[]; readonly types: readonly number[] | undefined }
+interface Around { readonly feeds: Readonly<Record<string, Feed>>; readonly text: Feed | undefined; readonly decoder: Feed | undefined; readonly inputs: readonly ValueInfo[]; readonly types: readonly number[] | undefined; readonly before: number | undefined }
 interface Filling { readonly values: ArrayLike<number>; readonly dims: readonly number[]; readonly phrase: string }
 
 const most = 2 ** 28;
@@ -96,8 +101,8 @@ function filling(input: ValueInfo, around: Around): Filling | undefined {
   const batch = tokens?.dims[0] ?? 1, length = tokens?.dims[1];
   const past = pastLength(around);
   const full = (rows: number, columns: number, value: number, phrase: string): Filling => ({ values: new Float32Array(bounded(name, rows * columns)).fill(value), dims: [rows, columns], phrase });
-  if (/^(past_key_values|past|decoder_past|past_key|past_value|cache_k|cache_v|key_cache|value_cache)(\.|_|$)/.test(name) && input.dims && input.dims.length >= 3) return emptyPast(input, batch);
-  if (/^(use_cache_branch|use_cache)$/.test(name)) return { values: [0], dims: sizes(input, 1), phrase: 'false: no cache' };
+  if (pastName.test(name) && input.dims && input.dims.length >= 3) return emptyPast(input, batch);
+  if (/^(use_cache_branch|use_cache)$/.test(name)) return { values: [past ? 1 : 0], dims: sizes(input, 1), phrase: past ? 'true: there is a cache' : 'false: no cache' };
   if (length === undefined) return undefined;
   if (/^(decoder_|encoder_)?attention_mask$/.test(name)) {
     return full(batch, length + past, 1, past ? `ones, [batch, past + tokens]` : 'ones, [batch, tokens]');
@@ -120,12 +125,13 @@ function sizes(input: ValueInfo, n: number): readonly number[] { return input.di
 /** Positions from the mask where there is padding on the left (as generation does), otherwise 0, 1, 2, … */
 function positions(name: string, input: ValueInfo, around: Around, batch: number, length: number, past: number): Filling {
   const mask = around.feeds[name.replace('position_ids', 'attention_mask')], values: number[] = [];
-  const given = mask && mask.dims.length === 2 && mask.dims[0] === batch && mask.dims[1] === length ? numbersOfFeed(mask) : undefined;
+  const given = mask && mask.dims.length === 2 && mask.dims[0] === batch && mask.dims[1] === past + length ? numbersOfFeed(mask) : undefined, width = past + length;
   bounded(name, batch * length);
   for (let b = 0; b < batch; b++) {
     let seen = 0;
+    for (let i = 0; given && i < past; i++) if (given[b * width + i] !== 0) seen++;
     for (let i = 0; i < length; i++) {
-      const real = !given || given[b * length + i] !== 0;
+      const real = !given || given[b * width + past + i] !== 0;
       values.push(given ? (real ? seen : 1) : past + i);
       if (real) seen++;
     }
@@ -149,6 +155,7 @@ function emptyPast(input: ValueInfo, batch: number): Filling | undefined {
 }
 
 function pastLength(around: Around): number {
+  if (around.before !== undefined) return around.before;
   for (const [name, feed] of Object.entries(around.feeds)) if (/^past/.test(name) && feed.dims.length === 4) return feed.dims[2];
   return 0;
 }

@@ -5,6 +5,7 @@ import { UserError } from '../../contract/errors.ts';
 import type { RunFacts } from '../../contract/estimate.ts';
 import { layersText } from '../../contract/layers.ts';
 import type { KeptLayers, TraceInput } from '../../contract/trace.ts';
+import { readChatTemplate } from '../folder/chat-template.ts';
 import { viewGraph } from '../onnx/graph-view.ts';
 import type { Model } from '../onnx/model.ts';
 import { openModel } from '../onnx/open.ts';
@@ -15,13 +16,15 @@ import type { SitePlan } from '../sites/site-plan.ts';
 import { openVisionLanguage } from '../sites/vision-language.ts';
 import { decoderTokens } from './decode-in-one.ts';
 import type { RunImage } from './image-input.ts';
-import { fillInputs, type Inputs } from './inputs.ts';
+import { readGeneration, type Generation } from './generation.ts';
+import { fillInputs, pastName, type Inputs } from './inputs.ts';
+import { cacheOf, type CachePair } from './kv-cache.ts';
 import { withImage, withTokens } from './look-at.ts';
 import { readConfig, type ModelConfig } from './model-config.ts';
 import { logitsOutput } from './next-tokens.ts';
 import { prepareLlava } from './prepare-llava.ts';
 import { preparePair } from './prepare-pair.ts';
-import { factsOf, requestedTokens } from './room.ts';
+import { factsOf, requestedTokens, rowsThatFit } from './room.ts';
 import type { Stage } from './stages.ts';
 import { readGivenTensors } from './tensor-file.ts';
 import { loadTokenizer, type TextTokenizer } from './tokenizer.ts';
@@ -38,12 +41,14 @@ export interface Prepared {
   /** One a sample, where the model takes images. */
   readonly images?: readonly RunImage[];
   readonly facts: RunFacts;
+  /** A decoder that may be run in pieces, or goes on by itself. */
+  readonly decoder?: { readonly inputs: Inputs; readonly cache?: readonly CachePair[]; readonly generation?: Generation; /** Undefined: the prompt is run at once. */ readonly rowsAtOnce?: number };
   /** What the trace says it was given, once every stage has its inputs (by the stage's name). */
   readonly input: (inputs: ReadonlyMap<string, Inputs>) => TraceInput;
 }
 
-/** `alter`: for tests that change what was recognised. Errors: `UserError` for everything that the user can act on. */
-export async function prepareRun(request: TraceRequest, alter: (plans: readonly SitePlan[]) => readonly SitePlan[] = plans => plans): Promise<Prepared> {
+/** `alter`, `rows`: for tests that change what was recognised, and how many rows run at once. Errors: `UserError` for everything that the user can act on. */
+export async function prepareRun(request: TraceRequest, alter: (plans: readonly SitePlan[]) => readonly SitePlan[] = plans => plans, rows?: number): Promise<Prepared> {
   const pair = await openPair(request.model);
   if (pair && !givesStates(request, pair.decoder.model)) return preparePair(request, pair);
   const several = await openVisionLanguage(request.model);
@@ -55,11 +60,17 @@ export async function prepareRun(request: TraceRequest, alter: (plans: readonly 
   const filling = fillInputs(model, prompt, config), inputs = { ...filling, filled: { ...filling.filled, ...how } }, tokens = requestedTokens(inputs), images = withTokens(shown, view, inputs.sides[0]);
   // Whether there are logits is for the whole model to say.
   const logits = inputs.sides.length ? logitsOutput(model, view, all) : undefined, vocabulary = logits === undefined ? undefined : view.dims(logits)?.[2];
-  const facts = factsOf({ model, plans, tokens, ...(vocabulary === undefined ? {} : { vocabulary }), textLength: request.prompt.kind === 'text' ? request.prompt.text.length + (request.prompt.pair?.length ?? 0) : 0, out: request.out });
   const target = decoderTokens({ request, model, config, prompt, inputs, logits });
+  const generation = target ? undefined : readGeneration(request, { model, config, inputs, logits, tokenizer }), length = tokens.length + (generation?.count ?? 0), cache = target || logits === undefined || hasPast(inputs) ? undefined : cacheOf(model);
+  const atOnce = factsOf({ model, plans, tokens: { ...tokens, length }, ...(vocabulary === undefined ? {} : { vocabulary }), textLength: request.prompt.kind === 'text' ? request.prompt.text.length + (request.prompt.pair?.length ?? 0) : 0, out: request.out });
+  const rowsAtOnce = cache && (rows ?? rowsThatFit(atOnce)), facts = rowsAtOnce === undefined ? atOnce : { ...atOnce, rowsAtOnce };
   const main: Stage = { name: 'model', model, view, plans, inputs: earlier => (target ? target(earlier.progress) : inputs), ...(logits === undefined ? {} : { logits }) };
-  return { stages: [main], main, config, tokenizer, images, facts, ...(kept ? { kept } : {}), input: fed => traceInput(request, prompt, fed.get('model')!, { tokenizer, config, tokens }) };
+  const decoder = generation || rowsAtOnce !== undefined ? { inputs, ...(cache ? { cache } : {}), ...(generation ? { generation } : {}), ...(rowsAtOnce === undefined ? {} : { rowsAtOnce }) } : undefined;
+  return { stages: [main], main, config, tokenizer, images, facts, ...(decoder ? { decoder } : {}), ...(kept ? { kept } : {}), input: fed => traceInput(request, prompt, fed.get('model')!, { tokenizer, config, tokens }) };
 }
+
+/** Whether a past was given that is not empty: then the run is one step of somebody else's. */
+function hasPast(inputs: Inputs): boolean { return Object.entries(inputs.feeds).some(([name, feed]) => pastName.test(name) && feed.data.length > 0); }
 
 /** The plans of the layers that were asked for, and what the manifest says of that. */
 export function keptOf(all: readonly SitePlan[], layers: readonly number[] | undefined): { readonly plans: readonly SitePlan[]; readonly kept?: KeptLayers } {
@@ -82,7 +93,7 @@ function givesStates({ prompt }: TraceRequest, decoder: Model): boolean {
   try { return readGivenTensors(prompt.file, [states]).size > 0; } catch { return false; }
 }
 
-export interface Prompt { readonly ids?: readonly number[]; readonly types?: readonly number[]; readonly segments?: readonly number[]; readonly tensors?: ReturnType<typeof readGivenTensors>; readonly samples?: number; readonly tokens?: readonly string[]; readonly spans?: TraceInput['spans'][number] }
+export interface Prompt { readonly ids?: readonly number[]; readonly types?: readonly number[]; readonly segments?: readonly number[]; readonly tensors?: ReturnType<typeof readGivenTensors>; readonly samples?: number; readonly tokens?: readonly string[]; readonly spans?: TraceInput['spans'][number]; /** The text, where the chat template made it of a message. */ readonly text?: string }
 
 /** The prompt as tokens, or as tensors. */
 export async function readPrompt(request: TraceRequest, model: Model, tokenizer: TextTokenizer | undefined): Promise<Prompt> {
@@ -93,9 +104,16 @@ export async function readPrompt(request: TraceRequest, model: Model, tokenizer:
     case 'tensors': return { tensors: readGivenTensors(request.prompt.file, openInputs(model).map(input => input.name)) };
     case 'text': {
       if (!tokenizer) throw new UserError(`There is no tokenizer.json beside ${model.path}, so that text cannot be turned into tokens.`, `Put it into ${dirname(model.path)}, or give token ids with --ids.`);
-      const { text, pair } = request.prompt, { ids, tokens, spans, types, segments } = tokenizer.encode(text, pair);
+      const { pair, chat } = request.prompt, text = chat ? chatText(model, request.prompt.text) : request.prompt.text, { ids, tokens, spans, types, segments } = tokenizer.encode(text, pair, chat);
       if (!ids.length) throw new UserError('The prompt has no tokens.', 'Give some text.');
-      return { ids, tokens, spans, types, ...(pair !== undefined ? { segments } : {}) };
+      return { ids, tokens, spans, types, ...(chat ? { text } : {}), ...(pair !== undefined ? { segments } : {}) };
     }
   }
+}
+
+/** `message` in the model's chat template. Errors: `UserError` where it has none, or where the message does not go through it. */
+function chatText(model: Model, message: string): string {
+  const template = readChatTemplate(model.path);
+  if (!template) throw new UserError(`There is no chat template beside ${model.path} (chat_template.jinja, or chat_template in tokenizer_config.json).`, 'Give the prompt as plain text.');
+  return template.render(message);
 }

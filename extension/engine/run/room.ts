@@ -3,7 +3,7 @@ import { statSync, statfsSync } from 'node:fs';
 import { freemem } from 'node:os';
 import { dirname } from 'node:path';
 import { UserError } from '../../contract/errors.ts';
-import { autoStored, estimate, type Choice, type RunFacts, type SiteFacts } from '../../contract/estimate.ts';
+import { autoStored, estimate, liveMatrices, type Choice, type RunFacts, type SiteFacts } from '../../contract/estimate.ts';
 import type { Model, Node } from '../onnx/model.ts';
 import { elementCount } from '../onnx/tensors.ts';
 import type { SitePlan } from '../sites/site-plan.ts';
@@ -40,6 +40,15 @@ export function factsOf({ model, plans, tokens, vocabulary, textLength, out }: W
     headerBytes: headerSpaceFor({ tensors: plans.length * 12, heads: plans.reduce((sum, plan) => sum + (plan.site.heads ?? 64), 0), batch, tokens: length, textLength, sites: plans.length }),
     freeBytes: process.availableMemory?.() ?? freemem(), ...(disk === undefined ? {} : { diskBytes: disk }),
   };
+}
+
+/** From so many bytes of scores and logits on, a prompt is run in pieces that stay below a quarter of it. */
+const mostAtOnce = 2 ** 30;
+
+/** Rows of a piece of a prompt that is too long to be run at once: then tokens × tokens exists nowhere. Undefined: it is run at once. */
+export function rowsThatFit({ tokens, sites, logitsBytes }: RunFacts): number | undefined {
+  const bytes = Math.max(0, ...sites.map(site => site.cells)) * 4 * liveMatrices + logitsBytes;
+  return bytes <= mostAtOnce || tokens < 2 ? undefined : Math.max(16, Math.floor(tokens * mostAtOnce / 4 / bytes));
 }
 
 /** Facts of several graphs that run one after the other; both models count, although only one is open at a time. */

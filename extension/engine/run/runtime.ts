@@ -21,7 +21,7 @@ process.env['ALLOW_RELEASED_ONNX_OPSET_ONLY'] ??= '0';
 export interface Fetched { take(output: string): FetchedTensor }
 export interface FetchedTensor { readonly type: string; readonly dims: readonly number[]; readonly data: FeedData }
 
-export interface RunOptions { readonly placed?: { readonly places: readonly Place[]; readonly stop: string }; readonly also?: readonly string[]; /** Inputs and outputs that are one buffer. */ readonly shared?: NonNullable<SitePlan['shared']> }
+export interface RunOptions { readonly placed?: { readonly places: readonly Place[]; readonly stop: string }; readonly also?: readonly string[]; /** Inputs and outputs that are one buffer. */ readonly shared?: NonNullable<SitePlan['shared']>; /** The outputs to fetch, instead of all of ours. */ readonly only?: readonly string[] }
 
 export class Runtime {
   readonly #session: ort.InferenceSession;
@@ -40,12 +40,12 @@ export class Runtime {
   }
 
   /**
-   * Runs once; fetches our own outputs, and those named by `also`. Where all their shapes are known beforehand, `placed` says them, and onnxruntime writes them
+   * Runs once; fetches our own outputs, and those named by `also` (or `only` some). Where all their shapes are known beforehand, `placed` says them, and onnxruntime writes them
    * where they stay. Its binding (1.30) would still copy every output when the run returns, 5 to 10 % of the time and as much memory as the
    * outputs themselves; `stop`, first in line and a sequence, which it cannot hand over, ends the return before the first copy. A binding
    * that returns all the same has filled the same places.
    */
-  async run(feeds: Readonly<Record<string, Feed>>, model: Model, { placed, also = [], shared = [] }: RunOptions = {}): Promise<Fetched> {
+  async run(feeds: Readonly<Record<string, Feed>>, model: Model, { placed, only, also = [], shared = [] }: RunOptions = {}): Promise<Fetched> {
     const given: Record<string, ort.Tensor> = {};
     for (const name of this.#session.inputNames) {
       const feed = feeds[name];
@@ -60,7 +60,7 @@ export class Runtime {
         if (!/Non tensor type/.test(String(error))) return this.run(feeds, model, { also, shared });
       }
     } else {
-      const names = this.#session.outputNames.filter((name, i) => (name.startsWith(own) || also.includes(name)) && this.#session.outputMetadata[i].isTensor);
+      const names = only ?? this.#session.outputNames.filter((name, i) => (name.startsWith(own) || also.includes(name)) && this.#session.outputMetadata[i].isTensor);
       try { results = await this.#session.run(given, { ...Object.fromEntries(names.map(name => [name, null])), ...bound }) as Record<string, ort.Tensor>; } catch (error) { throw refusal(model, 'failed while it ran in onnxruntime', error); }
     }
     return {

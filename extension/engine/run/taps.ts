@@ -17,6 +17,8 @@ export interface TapOptions {
   readonly sparing?: boolean;
   /** Masks without heads of their own leave the graph as [batch, 1, query or 1, key], so that their shape is known beforehand. */
   readonly broadcastMasks?: boolean;
+  /** The run is one piece of a whole: no statistics, as they are made of the whole; the graph's own probabilities of the kept rows alone. */
+  readonly piece?: boolean;
   /** The output with logits [batch, position, vocabulary], if the model has one: its rows at `attnscope.last` are fetched. */
   readonly logits?: string;
 }
@@ -30,6 +32,8 @@ export interface SiteTaps {
   /** float32 [batch, head, query, key]: all of it, where nothing else can be had. */
   readonly pattern?: string;
   readonly statistics?: StatisticsTaps;
+  /** float32 [batch, head, rows, key]: the graph's own probabilities of the kept rows, where there are no statistics. */
+  readonly ownPattern?: string;
   /** Factors of the scale that only a run shows, scalars. */
   readonly scales: readonly { readonly output: string; readonly power: 1 | -1 }[];
   readonly masks: readonly MaskTap[];
@@ -128,6 +132,13 @@ function tapSite(context: Context, plan: SitePlan): SiteTaps {
   if (plan.sink !== undefined) taps.sink = graph.output(graph.reshape(graph.cast(plan.sink, float), [-1]), float);
   if (implied) taps.implied = graph.output(graph.cast(implied.weights, float), float);
   if (probs === undefined) return taps;
+  if (options.piece) {
+    if (!plan.q || !rows) return taps;
+    const ownPattern = graph.node('Gather', [probs, rows], { axis: 2 }), last = plan.out?.value ?? plan.softmax!.probs;
+    // As with statistics, readers wait: one layer's probabilities live at a time.
+    graph.rewire(last, graph.after(last, [ownPattern]));
+    return { ...taps, ownPattern: graph.output(ownPattern, float) };
+  }
   const weights = realRows(context, side, probs);
   const statistics = addStatistics(graph, plan, { probs, weights, rows, view: context.view, sparing: options.sparing === true, alsoBefore: stored === float ? [q, k, v].filter(value => value !== undefined) : [] });
   return { ...taps, statistics };

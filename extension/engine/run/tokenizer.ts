@@ -21,8 +21,8 @@ export interface Encoded {
   readonly segments: readonly (0 | 1)[];
 }
 export interface TextTokenizer {
-  /** One text, or two as the template joins them. Errors: `UserError` for text that is too long or cannot be encoded, and for two texts where there is no template for them. */
-  encode(text: string, pair?: string): Encoded;
+  /** One text, or two as the template joins them; `bare` without what the template adds, for texts that hold their special tokens. Errors: `UserError` for text that is too long or cannot be encoded, and for two texts where there is no template for them. */
+  encode(text: string, pair?: string, bare?: boolean): Encoded;
   /** Ids of the token that the template puts in front of every text, and of the one that stands for what the vocabulary lacks. */
   readonly special: { readonly start?: number; readonly unknown?: number };
   /** A token as a person reads it; `#id` where there is none. */
@@ -69,10 +69,10 @@ class AlignedTokenizer implements TextTokenizer {
     this.#byteLevel = has(config['pre_tokenizer'], 'ByteLevel') || has(config['decoder'], 'ByteLevel');
   }
 
-  encode(text: string, pair?: string): Encoded {
+  encode(text: string, pair?: string, bare = false): Encoded {
     const length = text.length + (pair?.length ?? 0);
     if (length > mostText) throw new UserError(`The prompt has ${length} characters; at most ${mostText} are read.`, 'Use a shorter prompt.');
-    try { return this.#encode(text, pair); } catch (error) {
+    try { return this.#encode(text, pair, bare); } catch (error) {
       if (error instanceof UserError) throw error;
       throw new UserError(`${this.#file} cannot encode this prompt: ${(error as Error).message}.`, 'Download it again, or give token ids with --ids.');
     }
@@ -89,13 +89,13 @@ class AlignedTokenizer implements TextTokenizer {
     return { ...(start !== undefined ? { start } : {}), ...(typeof unknown === 'number' && unknown >= 0 ? { unknown } : {}) };
   }
 
-  #encode(text: string, pair: string | undefined): Encoded {
+  #encode(text: string, pair: string | undefined, bare: boolean): Encoded {
     const texts = (pair === undefined ? [text] : [text, pair]).map(one => {
       const found = this.#pieces(one), spans = trimmed(found, one, this.#config['post_processor'] as Json | null);
       return found.map(({ token }, i) => ({ token, span: spans[i] }));
     });
     let segment: 0 | 1 = 0;
-    const all = this.#template(pair !== undefined).flatMap(slot => {
+    const slots: readonly Slot[] = bare ? [{ text: 0, type: 0 }] : this.#template(pair !== undefined), all = slots.flatMap(slot => {
       if (slot.text === undefined) return [{ token: slot.token, span: null, type: slot.type, segment }];
       segment = slot.text;
       return texts[slot.text].map(one => ({ ...one, type: slot.type, segment }));

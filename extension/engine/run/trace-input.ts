@@ -9,10 +9,10 @@ import type { TextTokenizer } from './tokenizer.ts';
 
 export function traceInput(request: TraceRequest, prompt: Prompt, inputs: Inputs, { tokenizer, config, tokens }: { readonly tokenizer: TextTokenizer | undefined; readonly config: ModelConfig; readonly tokens: { readonly batch: number; readonly length: number } }): TraceInput {
   const source = inputs.sides.find(side => side.name === 'text'), decoder = inputs.sides.find(side => side.name === 'decoder'), side = source ?? decoder;
-  const { text, pair } = request.prompt.kind === 'text' ? request.prompt : {}, special = specialTokens(tokenizer, config);
+  const { text: typed, pair, chat } = request.prompt.kind === 'text' ? request.prompt : {}, text = prompt.text ?? typed, special = specialTokens(tokenizer, config);
   const none = Array.from({ length: tokens.batch }, () => []), own = side ? tokenSequence(side, tokenizer, prompt, text) : { ids: none, tokens: none, spans: [], real: none };
   return {
-    ...own, ...(pair !== undefined ? { pair } : {}), ...(source && decoder ? { target: tokenSequence(decoder, tokenizer), given: givenTokens(inputs, decoder.ids[0].length) } : {}),
+    ...own, ...(pair !== undefined ? { pair } : {}), ...(chat && typed !== undefined ? { message: typed } : {}), ...(source && decoder ? { target: tokenSequence(decoder, tokenizer), given: givenTokens(inputs, decoder.ids[0].length) } : {}),
     ...(prompt.segments ? { segments: own.ids.map(() => prompt.segments!) } : {}), ...(Object.keys(special).length ? { special } : {}),
   };
 }

@@ -28,6 +28,7 @@ export interface CaptureIndex {
   readonly next: readonly (readonly NextToken[])[];
   /** The first logit that is not finite: there are no next tokens then. */
   readonly logits?: NotFinite;
+  readonly generated?: Manifest['generated'];
   readonly expected?: Manifest['expected'];
   readonly filledInputs: Readonly<Record<string, string>>;
   readonly device: string;

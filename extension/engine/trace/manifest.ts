@@ -42,19 +42,22 @@ const image = v.object({
   tokens: v.optional(v.object({ id: whole, runs: list(v.tuple([index, index]), 100_000), rows: cells, columns: cells, problem: v.optional(text) })),
 });
 const sequence = { text: v.optional(v.string()), ids: list(list(whole)), tokens: list(list(v.string())), spans: list(list(v.nullable(pair))), real: list(list(v.picklist([0, 1]))) };
+const next = v.object({ id: whole, token: text, probability: number });
 const schema = v.object({
   formatVersion: whole,
   model: v.object({ file: name, path: text, graphHash: name, bytes: index, modified: name, opsets: record(whole), producer: text, nodes: index, dtype: v.optional(name), sha256: v.optional(name), dataFiles: v.optional(list(v.object({ file: name, bytes: index, modified: name }), 10_000)) }),
   created: name,
   input: v.object({ ...sequence, target: v.optional(v.object(sequence)), given: v.optional(index),
     audio: v.optional(v.object({ file: v.optional(text), seconds: v.optional(number), secondsPerPosition: v.optional(number), positions: index })),
-    pair: v.optional(v.string()), segments: v.optional(list(list(v.picklist([0, 1])))), special: v.optional(v.object({ start: v.optional(index), unknown: v.optional(index) })), images: v.optional(list(image, 64)) }),
+    message: v.optional(v.string()), pair: v.optional(v.string()), segments: v.optional(list(list(v.picklist([0, 1])))), special: v.optional(v.object({ start: v.optional(index), unknown: v.optional(index) })), images: v.optional(list(image, 64)) }),
   sites: list(site, 100_000),
   kept: v.optional(v.object({ layers: list(index, 10_000), ofSites: index })),
   masks: record(v.object({ causal: v.boolean(), offset: whole, window: v.nullable(pair), keys: v.nullable(name), bias: v.nullable(name), sink: v.nullable(name), blocks: v.optional(v.object({ tensor: name, size: v.pipe(index, v.minValue(1)), offset: index })) })),
   parity: record(v.object({ maxAbs: v.nullable(number), of: v.picklist(['pattern', 'output', 'none']), rows: index, dtype: v.picklist(['F32', 'F16']), tolerance: number, ok: v.nullable(v.boolean()), why: v.optional(text) })),
   emptyRows: record(index),
-  next: list(list(v.object({ id: whole, token: text, probability: number }), 1_000)),
+  next: list(list(next, 1_000)),
+  generated: v.optional(v.object({ from: index, how: v.picklist(['cache', 'again']), stopped: v.picklist(['end', 'length']), steps: list(v.object({ probability: number, alternatives: list(next, 1_000) })),
+    sampling: v.optional(v.object({ temperature: number, topK: v.nullable(index), topP: v.nullable(number), seed: whole })) })),
   filledInputs: record(text), device: text, runtime: record(text), timesMs: record(number),
   heads: record(list(head)), health: v.optional(health), expected: v.optional(v.object({ softcap: v.optional(number) })),
   verdicts: list(v.object({ rule: name, level: v.picklist(['info', 'notice', 'warning']), text, evidence: v.looseObject({ threshold: number, value: number, heads: list(name, 1_000_000) }) }), 10_000),

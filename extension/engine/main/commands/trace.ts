@@ -16,10 +16,10 @@ const keeps = ['q', 'k', 'v', 'z', 'pattern', 'resid'];
 const mostPrompt = 16 * 2 ** 20;
 
 export const trace: Command = {
-  usage: 'trace MODEL [--file NAME.onnx] --out FILE.attntrace (--prompt TEXT [--pair TEXT] | --prompt-file F | --ids 1,2,3 | --inputs F.safetensors | --audio F.wav [--language CODE] [--task transcribe|translate]) [--image F.png] [--generate N] [--keep q,k,v,z,pattern] [--layers 0-3,10] [--dtype auto|fp16|fp32] [--device auto|cpu] [--json]',
+  usage: 'trace MODEL [--file NAME.onnx] --out FILE.attntrace (--prompt TEXT [--pair TEXT | --chat] | --prompt-file F | --ids 1,2,3 | --inputs F.safetensors | --audio F.wav [--language CODE] [--task transcribe|translate]) [--image F.png] [--generate N [--sample [--temperature T] [--top-k K] [--top-p P] [--seed S]]] [--keep q,k,v,z,pattern] [--layers 0-3,10] [--dtype auto|fp16|fp32] [--device auto|cpu] [--json]',
   options: {
-    file: { type: 'string' }, out: { type: 'string' }, prompt: { type: 'string' }, pair: { type: 'string' }, 'prompt-file': { type: 'string' }, ids: { type: 'string' }, inputs: { type: 'string' }, image: { type: 'string' }, audio: { type: 'string' }, language: { type: 'string' }, task: { type: 'string' },
-    generate: { type: 'string' }, keep: { type: 'string' }, layers: { type: 'string' }, dtype: { type: 'string' }, device: { type: 'string' }, json: { type: 'boolean' },
+    file: { type: 'string' }, out: { type: 'string' }, prompt: { type: 'string' }, pair: { type: 'string' }, chat: { type: 'boolean' }, 'prompt-file': { type: 'string' }, ids: { type: 'string' }, inputs: { type: 'string' }, image: { type: 'string' }, audio: { type: 'string' }, language: { type: 'string' }, task: { type: 'string' },
+    generate: { type: 'string' }, sample: { type: 'boolean' }, temperature: { type: 'string' }, 'top-k': { type: 'string' }, 'top-p': { type: 'string' }, seed: { type: 'string' }, keep: { type: 'string' }, layers: { type: 'string' }, dtype: { type: 'string' }, device: { type: 'string' }, json: { type: 'boolean' },
   },
   run: async (args, terminal) => {
     const request = requestOf(args), phases = (progress: Progress): void => terminal.status(`${words[progress.phase]}${progress.total ? ` ${progress.done} of ${progress.total}` : ''} …`);
@@ -42,7 +42,7 @@ export const trace: Command = {
   },
 };
 
-const words: Readonly<Record<Progress['phase'], string>> = { open: 'Opening', session: 'Preparing', run: 'Running', statistics: 'Statistics', write: 'Writing' };
+const words: Readonly<Record<Progress['phase'], string>> = { open: 'Opening', session: 'Preparing', run: 'Running', generate: 'Generating', statistics: 'Statistics', write: 'Writing' };
 
 function requestOf(args: Arguments): TraceRequest {
   const model = modelPath(args), out = args.text('out'), prompt = promptOf(args);
@@ -56,7 +56,22 @@ function requestOf(args: Arguments): TraceRequest {
   if (device === 'webgpu') throw new UserError('This version runs models on the CPU only.', 'Leave --device out.');
   const count = args.text('generate'), generate = count === undefined ? undefined : Number(count);
   if (count !== undefined && !/^\d{1,6}$/.test(count)) throw new UsageError(`--generate takes a whole number; found "${count.slice(0, 40)}".`);
-  return { model, prompt, out: resolve(out), keep: { pattern: kept.includes('pattern'), z: kept.includes('z'), resid: kept.includes('resid'), ...(layers ? { layers } : {}) }, ...(dtype ? { dtype } : {}), ...(generate === undefined ? {} : { generate }) };
+  return { model, prompt, out: resolve(out), keep: { pattern: kept.includes('pattern'), z: kept.includes('z'), resid: kept.includes('resid'), ...(layers ? { layers } : {}) }, ...(dtype ? { dtype } : {}), ...(generate === undefined ? {} : { generate }), ...sampleOf(args, generate) };
+}
+
+function sampleOf(args: Arguments, generate: number | undefined): Pick<TraceRequest, 'sample'> {
+  const given = ['temperature', 'top-k', 'top-p', 'seed'].filter(name => args.text(name) !== undefined);
+  if (!args.flag('sample')) { if (given.length) throw new UsageError(`--${given[0]} goes with --sample.`); return {}; }
+  if (!generate) throw new UsageError('--sample goes with --generate N.');
+  const temperature = number(args, 'temperature', value => value > 0), topK = args.count('top-k'), topP = number(args, 'top-p', value => value > 0 && value <= 1), seed = args.count('seed');
+  if (topK === 0) throw new UsageError('--top-k must be at least 1.');
+  return { sample: { ...(temperature === undefined ? {} : { temperature }), ...(topK === undefined ? {} : { topK }), ...(topP === undefined ? {} : { topP }), ...(seed === undefined ? {} : { seed }) } };
+}
+
+function number(args: Arguments, name: string, good: (value: number) => boolean): number | undefined {
+  const text = args.text(name), value = Number(text);
+  if (text !== undefined && !(text.trim() !== '' && Number.isFinite(value) && good(value))) throw new UsageError(`--${name} takes a number above 0${name === 'top-p' ? ' and at most 1' : ''}; found "${text.slice(0, 40)}".`);
+  return text === undefined ? undefined : value;
 }
 
 function promptOf(args: Arguments): Prompt {
@@ -65,7 +80,8 @@ function promptOf(args: Arguments): Prompt {
   if (given.length !== 1) throw new UsageError(given.length ? `Only one of ${given.map(name => `--${name}`).join(', ')} can be given.` : 'One of --prompt, --prompt-file, --ids, --inputs, --audio and --image is needed.');
   const value = args.text(given[0])!, pair = args.text('pair');
   if (pair !== undefined && !given[0].startsWith('prompt')) throw new UsageError('--pair is the second text of --prompt or --prompt-file.');
-  const second = pair === undefined ? {} : { pair };
+  if (args.flag('chat') && (pair !== undefined || !given[0].startsWith('prompt'))) throw new UsageError('--chat goes with --prompt or --prompt-file alone.');
+  const second = { ...(pair === undefined ? {} : { pair }), ...(args.flag('chat') ? { chat: true as const } : {}) };
   if (given[0] !== 'audio' && (args.text('language') ?? args.text('task')) !== undefined) throw new UsageError('--language and --task go with --audio.');
   switch (given[0]) {
     case 'audio': { const language = args.text('language'), task = args.choice('task', ['transcribe', 'translate']); return { kind: 'audio', file: resolve(value), ...(language === undefined ? {} : { language }), ...(task ? { task } : {}) }; }
@@ -91,9 +107,9 @@ function readPromptFile(file: string): string {
 
 /** What was read and, of a sequence-to-sequence model, what was said. */
 function inputLines(input: TraceInput): (readonly string[])[] {
-  const { audio, target, given } = input, said = target ?? (audio ? input : undefined), sizes = (of: TokenSequence): string => `${of.ids.length} × ${of.ids[0]?.length ?? 0} tokens`;
+  const { audio, target, given } = input, said = target ?? (audio ? input : undefined), own = said || given === undefined ? [] : [['generated', `${input.ids[0].length - given} tokens: ${JSON.stringify(input.tokens[0].slice(given).join(''))}`]], sizes = (of: TokenSequence): string => `${of.ids.length} × ${of.ids[0]?.length ?? 0} tokens`;
   const heard = audio ? `${audio.file ?? 'features'}: ${audio.seconds === undefined ? '' : `${audio.seconds.toFixed(1)} s, `}${audio.positions} positions${audio.secondsPerPosition === undefined ? '' : ` of ${Math.round(audio.secondsPerPosition * 1000)} ms`}` : sizes(input);
-  return [['input', heard], ...(said ? [['decoder', `${sizes(said)}${said.ids.length === 1 ? `: ${said.tokens[0].slice(given ?? 0).join('').trim()}` : ''}`]] : [])];
+  return [['input', heard], ...own, ...(said ? [['decoder', `${sizes(said)}${said.ids.length === 1 ? `: ${said.tokens[0].slice(given ?? 0).join('').trim()}` : ''}`]] : [])];
 }
 
 /** Which weight file a folder stood for, where it has several of that part. */
