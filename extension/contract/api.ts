@@ -23,9 +23,9 @@ export interface Progress {
 }
 
 export type Prompt =
-  /** `pair`: the second segment, joined to the first by the tokenizer's template. `image`: absolute path of a PNG or JPEG. `chat`: a message, to be put into the model's chat template. */
-  | { readonly kind: 'text'; readonly text: string; readonly pair?: string; readonly chat?: true; readonly image?: string }
-  | { readonly kind: 'ids'; readonly ids: readonly number[]; readonly image?: string }
+  /** `pair`: the second segment, joined to the first by the tokenizer's template. `image`: absolute path of a PNG or JPEG. `chat`: a message, to be put into the model's chat template. `generate`: tokens that a person let the model go on for. */
+  | { readonly kind: 'text'; readonly text: string; readonly pair?: string; readonly chat?: true; readonly generate?: number; readonly image?: string }
+  | { readonly kind: 'ids'; readonly ids: readonly number[]; readonly generate?: number; readonly image?: string }
   /** For models that take nothing else. */
   | { readonly kind: 'image'; readonly image: string }
   /** A safetensors file whose tensors are named as the graph's inputs, optionally with the prefix `in.`. */

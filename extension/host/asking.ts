@@ -4,7 +4,7 @@ import { basename, dirname } from 'node:path';
 import * as vscode from 'vscode';
 import type { Prompt } from '../contract/api.ts';
 import { bytesText } from './bytes-text.ts';
-import { byNearness, hasTokenizer } from './model-files.ts';
+import { byNearness, hasChatTemplate, hasTokenizer } from './model-files.ts';
 import { pairSeparator, readPrompt, shorten } from './prompts.ts';
 
 const mostModels = 500;
@@ -31,12 +31,16 @@ export async function askModel(near: string | undefined, options: { readonly alw
   return chosen?.[0]?.fsPath;
 }
 
+/** `goesOn`: the model may generate, `tokens` of them. */
+export interface Asked { readonly pair: Promise<boolean>; readonly goesOn: Promise<boolean>; readonly tokens: number }
+interface Row extends vscode.QuickPickItem { readonly earlier?: string; readonly more?: { readonly generate?: number; readonly chat?: true } }
+
 /** A text, two where the model takes two (the box says so as soon as that is known), or token ids where there is no tokenizer. `history` holds earlier prompts as they were typed. Undefined: the user closed the box. */
-export function askPrompt(model: string, history: readonly string[], takesPair: Promise<boolean>): Promise<Prompt | undefined> {
-  const tokenizer = hasTokenizer(model);
-  let pair = false;
+export function askPrompt(model: string, history: readonly string[], { pair: takesPair, goesOn, tokens }: Asked): Promise<Prompt | undefined> {
+  const tokenizer = hasTokenizer(model), chat = tokenizer && hasChatTemplate(model);
+  let pair = false, on = false;
   const fitting = history.filter(typed => 'prompt' in readPrompt(typed, tokenizer));
-  const pick = vscode.window.createQuickPick<vscode.QuickPickItem & { readonly earlier?: string }>();
+  const pick = vscode.window.createQuickPick<Row>();
   pick.title = `Trace Attention: prompt for ${basename(model)}`;
   pick.placeholder = tokenizer ? 'The text that the model should read' : 'Token ids, as 1, 2, 3';
   pick.ignoreFocusOut = true;
@@ -45,7 +49,11 @@ export function askPrompt(model: string, history: readonly string[], takesPair: 
     const read = readPrompt(pick.value, tokenizer, pair);
     const first = 'problem' in read ? { label: `$(info) ${read.problem}`, alwaysShow: true }
       : { label: `$(play) ${oneLine(pick.value)}`, description: 'trace this', alwaysShow: true };
-    pick.items = [first, ...fitting.filter(typed => typed !== pick.value).map(typed => ({ label: `$(history) ${oneLine(typed)}`, earlier: typed, alwaysShow: true }))];
+    const more: Row[] = 'problem' in read || !on ? [] : [
+      { label: `$(debug-continue) Trace it, and what the model writes next`, description: `up to ${tokens} tokens`, alwaysShow: true, more: { generate: tokens } },
+      ...(chat ? [{ label: '$(comment-discussion) As a chat message, with the answer', description: `in the model's chat template, up to ${tokens} tokens`, alwaysShow: true, more: { generate: tokens, chat: true as const } }] : []),
+    ];
+    pick.items = [first, ...more, ...fitting.filter(typed => typed !== pick.value).map(typed => ({ label: `$(history) ${oneLine(typed)}`, earlier: typed, alwaysShow: true }))];
     pick.activeItems = [pick.items[0]];
   };
   update();
@@ -56,13 +64,14 @@ export function askPrompt(model: string, history: readonly string[], takesPair: 
     pick.title = `${pick.title} (two texts as A${pairSeparator}B)`;
     update();
   });
+  void goesOn.then(may => { if (may) { on = true; update(); } });
   return new Promise(resolve => {
     pick.onDidChangeValue(update);
     pick.onDidAccept(() => {
       // The list follows the typing a moment later: its first row always means what stands in the box now.
-      const read = readPrompt(pick.selectedItems[0]?.earlier ?? pick.value, tokenizer, pair);
+      const [row] = pick.selectedItems, read = readPrompt(row?.earlier ?? pick.value, tokenizer, pair);
       if ('problem' in read) return;
-      resolve(read.prompt);
+      resolve(row?.more && (read.prompt.kind === 'text' || read.prompt.kind === 'ids') ? withMore(read.prompt, row.more) : read.prompt);
       pick.hide();
     });
     pick.onDidHide(() => { resolve(undefined); pick.dispose(); });
@@ -75,6 +84,11 @@ export async function askSound(model: string, last: Prompt | undefined): Promise
   const folder = last?.kind === 'audio' ? dirname(last.file) : vscode.workspace.workspaceFolders?.[0]?.uri.fsPath;
   const chosen = await vscode.window.showOpenDialog({ title: `Trace Attention: sound for ${basename(model)}`, openLabel: 'Trace', filters: { 'WAV sound': ['wav'] }, canSelectMany: false, ...(folder ? { defaultUri: vscode.Uri.file(folder) } : {}) });
   return chosen?.[0] && { kind: 'audio', file: chosen[0].fsPath };
+}
+
+/** Token ids are no message. */
+function withMore(prompt: Prompt & { readonly kind: 'text' | 'ids' }, { generate, chat }: NonNullable<Row['more']>): Prompt {
+  return { ...prompt, ...(generate ? { generate } : {}), ...(chat && prompt.kind === 'text' ? { chat } : {}) };
 }
 
 function oneLine(text: string): string { return shorten(text.replace(/\s+/g, ' ').trim(), 90); }

@@ -1,5 +1,5 @@
 /** Models of a workspace in the order in which they are offered; paths only, pure but for one look for a tokenizer. */
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, relative, sep } from 'node:path';
 
@@ -16,6 +16,17 @@ export function hasTokenizer(model: string): boolean {
   const folder = dirname(model);
   return [folder, dirname(folder)].some(place => existsSync(join(place, 'tokenizer.json')));
 }
+
+/** Whether a message can be put as a chat: a template of its own, or one in a tokenizer_config.json of sane size. */
+export function hasChatTemplate(model: string): boolean {
+  const folder = dirname(model);
+  return (basename(folder) === 'onnx' ? [folder, dirname(folder)] : [folder]).some(place => {
+    if (existsSync(join(place, 'chat_template.jinja'))) return true;
+    const file = join(place, 'tokenizer_config.json');
+    try { return statSync(file).size <= mostConfig && /"chat_template"\s*:\s*["[]/.test(readFileSync(file, 'utf8')); } catch { return false; }
+  });
+}
+const mostConfig = 4 * 2 ** 20;
 
 /** At least what a model and its data take: every file beside it counts, whatever it is called. */
 export async function mostModelBytes(model: string): Promise<number> {

@@ -39,7 +39,8 @@ export function typedAs(prompt: Prompt): string {
 /** One line, for titles and pick lists. */
 export function promptTitle(prompt: Prompt, length = 60): string {
   const image = prompt.kind !== 'image' && prompt.image !== undefined ? ` on ${prompt.image.split(/[\\/]/).pop()}` : '';
-  return `${titleOf(prompt, length)}${image}`;
+  const more = (prompt.kind === 'text' || prompt.kind === 'ids') && prompt.generate ? ` and up to ${prompt.generate} generated tokens` : '';
+  return `${titleOf(prompt, length)}${image}${more}`;
 }
 
 function titleOf(prompt: Prompt, length: number): string {
@@ -56,17 +57,19 @@ function titleOf(prompt: Prompt, length: number): string {
 export function promptOf(input: TraceInput): Prompt | undefined {
   if (input.audio) return input.audio.file === undefined ? undefined : { kind: 'audio', file: input.audio.file };
   const path = input.images?.[0]?.path, image = path === undefined ? {} : { image: path };
-  if (input.text !== undefined) return { kind: 'text', text: input.text, ...(input.pair !== undefined ? { pair: input.pair } : {}), ...image };
+  const more = input.given === undefined || input.target ? {} : { generate: Math.max(1, (input.ids[0]?.length ?? 0) - input.given) };
+  if (input.message !== undefined) return { kind: 'text', text: input.message, chat: true, ...more, ...image };
+  if (input.text !== undefined) return { kind: 'text', text: input.text, ...more, ...(input.pair !== undefined ? { pair: input.pair } : {}), ...image };
   if (input.images && path === undefined) return undefined;
   if (path !== undefined && !input.ids[0]?.length) return { kind: 'image', image: path };
-  return input.ids.length === 1 && input.ids[0].length > 0 ? { kind: 'ids', ids: input.ids[0], ...image } : undefined;
+  return input.ids.length === 1 && input.ids[0].length > 0 ? { kind: 'ids', ids: input.ids[0].slice(0, input.target ? undefined : input.given), ...more, ...image } : undefined;
 }
 
 /** For prompts from memory and from other extensions. */
 export function isPrompt(value: unknown): value is Prompt {
   if (typeof value !== 'object' || value === null || !('kind' in value)) return false;
-  const { kind, text, pair, file, ids, image } = value as Readonly<Record<string, unknown>>;
-  if (image !== undefined && typeof image !== 'string') return false;
+  const { kind, text, pair, file, ids, image, generate, chat } = value as Readonly<Record<string, unknown>>;
+  if (image !== undefined && typeof image !== 'string' || generate !== undefined && !Number.isSafeInteger(generate) || chat !== undefined && chat !== true) return false;
   return (kind === 'image' && typeof image === 'string') || (kind === 'text' && typeof text === 'string' && (pair === undefined || typeof pair === 'string')) || ((kind === 'tensors' || kind === 'audio') && typeof file === 'string') || (kind === 'ids' && Array.isArray(ids) && ids.every(id => typeof id === 'number'));
 }
 

@@ -160,7 +160,8 @@ export function createTracing(context: vscode.ExtensionContext, engine: HostEngi
 function storedType(): 'auto' | 'fp32' | 'fp16' { return setting('attnscope.storedType') as 'auto' | 'fp32' | 'fp16'; }
 
 function requestFor(model: string, prompt: Prompt, out: string, { layers, dtype }: Kept): TraceRequest {
-  return { model, prompt, out, dtype: dtype ?? storedType(), ...(layers ? { keep: { layers } } : {}) };
+  const generate = prompt.kind === 'text' || prompt.kind === 'ids' ? prompt.generate : undefined;
+  return { model, prompt, out, dtype: dtype ?? storedType(), ...(layers ? { keep: { layers } } : {}), ...(generate ? { generate } : {}) };
 }
 
 /** What was chosen for the same run before: it is not asked for twice. */
@@ -189,7 +190,7 @@ async function promptFor(model: string, args: TraceArguments, remembered: Prompt
     if ('problem' in read) throw new UserError(read.problem);
     said = read.prompt;
   } else if (text) {
-    said = await askPrompt(model, session.prompts(), tokenizer ? takesPair(report) : Promise.resolve(false));
+    said = await askPrompt(model, session.prompts(), { pair: tokenizer ? takesPair(report) : Promise.resolve(false), goesOn: goesOn(report), tokens: setting('attnscope.generatedTokens') });
     if (said === undefined) return undefined;
   }
   if (!image) return said;
@@ -210,6 +211,12 @@ async function hears(engine: HostEngine, model: string): Promise<boolean> {
 async function takesPair(asked: Promise<SitesReport | undefined>): Promise<boolean> {
   const report = await asked;
   return report !== undefined && (report.inputs.some(name => name === 'token_type_ids' || name === 'segment_ids') || readsBothWays(report));
+}
+
+/** Whether the model may go on by itself: a decoder of one sequence, as far as its graph shows. */
+async function goesOn(asked: Promise<SitesReport | undefined>): Promise<boolean> {
+  const report = await asked, own = report?.sites.filter(site => site.kind === 'self' && site.stack === 'main') ?? [];
+  return report !== undefined && report.inputs.includes('input_ids') && !report.sites.some(site => site.stack === 'decoder' || site.kind === 'cross') && own.length > 0 && own.every(site => site.mask.causal);
 }
 
 /** Tokens in, and no self-attention that hides what comes later. */

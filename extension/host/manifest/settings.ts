@@ -34,6 +34,11 @@ export const settings = {
     label: 'Type of stored queries, keys and values',
     help: '`auto` stores float32 up to 1 GB a trace, then float16. Parity is always computed from the stored values.',
   },
+  'attnscope.generatedTokens': {
+    kind: 'int', default: 24, min: 1, max: 4_096, scope: 'window',
+    label: 'Tokens to generate',
+    help: 'How many tokens a model goes on for, where **Trace Attention** is asked to let it. It stops earlier where its text ends. Always the most likely token; the command line samples, too.',
+  },
   'attnscope.codeLens': {
     kind: 'flag', default: true, scope: 'window',
     label: 'Lenses over attention classes',

@@ -35,6 +35,13 @@ it('names a prompt in one line, never cutting a character in two', () => {
   expect(shorten('😀😀😀😀', 3)).toBe('😀😀…');
   expect(shorten('abc', 3)).toBe('abc');
 });
+it('finds how a trace went on, and what was said to it', () => {
+  const input = { ids: [[1, 2, 3]], tokens: [['a', 'b', 'c']], spans: [], real: [[1, 1, 1]], given: 1 };
+  expect(promptOf(input)).toEqual({ kind: 'ids', ids: [1], generate: 2 });
+  expect(promptOf({ ...input, text: '<user> a', message: 'a' })).toEqual({ kind: 'text', text: 'a', chat: true, generate: 2 });
+  expect(promptTitle({ kind: 'ids', ids: [1], generate: 2 })).toBe('ids 1 and up to 2 generated tokens');
+  expect([isPrompt({ kind: 'ids', ids: [1], generate: 2 }), isPrompt({ kind: 'ids', ids: [1], generate: 'two' }), isPrompt({ kind: 'text', text: 'a', chat: 'yes' })]).toEqual([true, false, false]);
+});
 it('finds the prompt of a trace, and none for a batch of ids', () => {
   const input = { ids: [[1, 2]], tokens: [['a', 'b']], spans: [], real: [[1, 1]] };
   expect(promptOf({ ...input, text: 'a b' })).toEqual({ kind: 'text', text: 'a b' });
