@@ -64,7 +64,7 @@ export class StitchedSite {
 
   /** Writes the whole. `mask`: of all positions, its tensors by the names that they have in the side file. */
   write(part: PartWriter, side: PartWriter, stored: 'F32' | 'F16', length: number, mask: { readonly whole: WholeMask; readonly tensors: SiteCapture['masks'] }): SiteCapture {
-    const { site, softcap } = this.plan, rows = this.#rows;
+    const { site, softcap, half, rounding } = this.plan, rows = this.#rows;
     const put = (name: 'q' | 'k' | 'v' | 'z', pieces: readonly Rows[]): readonly number[] | undefined => {
       if (!pieces.length) return undefined;
       const [batch, , heads, dim] = pieces[0].dims, total = pieces.reduce((sum, piece) => sum + piece.dims[1], 0);
@@ -83,8 +83,8 @@ export class StitchedSite {
     const sink = own('sink', this.#sink as Rows | undefined);
     const filled: Site = { ...site, scale: this.#scale === null ? site.scale : Number(this.#scale.toPrecision(9)), ...(q && k && v ? { heads: q[2], kvHeads: k[2], headDim: q[3], valueDim: v[3] } : {}) };
     return {
-      site: filled, dtype: stored, softcap, masks: mask.tensors, rows, rule: mask.whole.rule, statistics: 'missing',
-      ...(sink ? { sink } : {}), ...(ownPattern ? { ownPattern } : {}), ...(ownOutput ? { ownOutput } : {}),
+      site: filled, dtype: stored, ...(half ? { half } : {}), softcap, masks: mask.tensors, rows, rule: mask.whole.rule, statistics: 'missing',
+      ...(rounding ? { rounding } : {}), ...(sink ? { sink } : {}), ...(ownPattern ? { ownPattern } : {}), ...(ownOutput ? { ownOutput } : {}),
     };
   }
 }
