@@ -15,6 +15,7 @@ import { packSuite } from './suite-extension.mjs';
 import { compareCases, twoTraces } from './walk/compare.mjs';
 import { exportCases, exportWorkspace } from './walk/export.mjs';
 import { groundingCases, llavaWorkspace } from './walk/grounding.mjs';
+import { generateCases } from './walk/generate.mjs';
 import { mannersCases, withoutModels } from './walk/manners.mjs';
 import { gridTraces, overviewCases } from './walk/overview.mjs';
 import { sourceCases, sourceWorkspace } from './walk/source.mjs';
@@ -29,6 +30,7 @@ const otherNode = { ATTNSCOPE_OTHER_NODE: process.execPath, ATTNSCOPE_OTHER_NODE
 const walks = {
   compare: { prepare: twoTraces, cases: compareCases },
   export: { prepare: exportWorkspace, cases: exportCases },
+  generate: { prepare: () => undefined, cases: generateCases },
   overview: { prepare: gridTraces, cases: overviewCases },
   source: { prepare: sourceWorkspace, cases: sourceCases },
   views: { prepare: () => undefined, cases: viewsCases },
