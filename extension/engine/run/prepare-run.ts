@@ -6,6 +6,7 @@ import type { RunFacts } from '../../contract/estimate.ts';
 import { layersText } from '../../contract/layers.ts';
 import type { KeptLayers, TraceInput } from '../../contract/trace.ts';
 import { readChatTemplate } from '../folder/chat-template.ts';
+import { fileOf, readFolder } from '../folder/folder.ts';
 import { viewGraph } from '../onnx/graph-view.ts';
 import type { Model } from '../onnx/model.ts';
 import { openModel } from '../onnx/open.ts';
@@ -42,7 +43,7 @@ export interface Prepared {
   readonly images?: readonly RunImage[];
   readonly facts: RunFacts;
   /** A decoder that may be run in pieces, or goes on by itself. */
-  readonly decoder?: { readonly inputs: Inputs; readonly cache?: readonly CachePair[]; readonly generation?: Generation; /** Undefined: the prompt is run at once. */ readonly rowsAtOnce?: number };
+  readonly decoder?: { readonly inputs: Inputs; readonly cache?: readonly CachePair[]; /** The graph of runs behind a cache, where it is a file of its own. */ readonly next?: Stage; readonly generation?: Generation; /** Undefined: the prompt is run at once. */ readonly rowsAtOnce?: number };
   /** What the trace says it was given, once every stage has its inputs (by the stage's name). */
   readonly input: (inputs: ReadonlyMap<string, Inputs>) => TraceInput;
 }
@@ -61,12 +62,21 @@ export async function prepareRun(request: TraceRequest, alter: (plans: readonly 
   // Whether there are logits is for the whole model to say.
   const logits = inputs.sides.length ? logitsOutput(model, view, all) : undefined, vocabulary = logits === undefined ? undefined : view.dims(logits)?.[2];
   const target = decoderTokens({ request, model, config, prompt, inputs, logits });
-  const generation = target ? undefined : readGeneration(request, { model, config, inputs, logits, tokenizer }), length = tokens.length + (generation?.count ?? 0), cache = target || logits === undefined || hasPast(inputs) ? undefined : cacheOf(model);
+  const generation = target ? undefined : readGeneration(request, { model, config, inputs, logits, tokenizer }), length = tokens.length + (generation?.count ?? 0), behind = target || logits === undefined || hasPast(inputs) ? undefined : await decoderWithPast(model, request), cache = target || logits === undefined || hasPast(inputs) ? undefined : behind?.cache ?? cacheOf(model);
   const atOnce = factsOf({ model, plans, tokens: { ...tokens, length }, ...(vocabulary === undefined ? {} : { vocabulary }), textLength: request.prompt.kind === 'text' ? request.prompt.text.length + (request.prompt.pair?.length ?? 0) : 0, out: request.out });
   const rowsAtOnce = cache && (rows ?? rowsThatFit(atOnce)), facts = rowsAtOnce === undefined ? atOnce : { ...atOnce, rowsAtOnce };
   const main: Stage = { name: 'model', model, view, plans, inputs: earlier => (target ? target(earlier.progress) : inputs), ...(logits === undefined ? {} : { logits }) };
-  const decoder = generation || rowsAtOnce !== undefined ? { inputs, ...(cache ? { cache } : {}), ...(generation ? { generation } : {}), ...(rowsAtOnce === undefined ? {} : { rowsAtOnce }) } : undefined;
+  const decoder = generation || rowsAtOnce !== undefined ? { inputs, ...(cache ? { cache } : {}), ...(behind ? { next: behind.next } : {}), ...(generation ? { generation } : {}), ...(rowsAtOnce === undefined ? {} : { rowsAtOnce }) } : undefined;
   return { stages: [main], main, config, tokenizer, images, facts, ...(decoder ? { decoder } : {}), ...(kept ? { kept } : {}), input: fed => traceInput(request, prompt, fed.get('model')!, { tokenizer, config, tokens }) };
+}
+
+/** decoder_with_past_model.onnx beside decoder_model.onnx, where the one's outputs fill the other's past. */
+async function decoderWithPast(model: Model, request: TraceRequest): Promise<{ readonly next: Stage; readonly cache: readonly CachePair[] } | undefined> {
+  const folder = readFolder(model.path), file = folder.chosen?.role === 'decoder' ? fileOf(folder, 'decoder-with-past') : undefined;
+  if (!file) return undefined;
+  const other = await openModel(file.path), view = viewGraph(other), { plans } = recognise(other), cache = cacheOf(other), outputs = new Set(model.graph.outputs.map(output => output.name)), logits = logitsOutput(other, view, plans);
+  if (!cache?.every(({ present }) => outputs.has(present)) || logits === undefined) return undefined;
+  return { cache, next: { name: 'next', model: other, view, plans: keptOf(plans, request.keep?.layers).plans, inputs: () => { throw new Error('Its inputs are those of a step.'); }, logits } };
 }
 
 /** Whether a past was given that is not empty: then the run is one step of somebody else's. */

@@ -76,6 +76,17 @@ describe('generation', () => {
     expect(stopped.generated?.stopped).toBe('end');
     expect(stopped.input.ids[0]).toEqual(free.input.ids[0].slice(0, first + 1));
   });
+  it('a decoder in two files: the first reads the prompt, the other goes on behind the cache', async () => {
+    const own = join(folder, 'two');
+    mkdirSync(own);
+    for (const name of ['decoder_model.onnx', 'decoder_with_past_model.onnx']) copyFileSync(join(cached, 'onnx/model.onnx'), join(own, name));
+    const two = await traced({ model: own, generate: 4 }), one = await traced({ model: cached, generate: 4 });
+    expect(two.input.ids).toEqual(one.input.ids);
+    expect(two.heads).toEqual(one.heads);
+    // A second file without a cache is left alone.
+    copyFileSync(plain, join(own, 'decoder_with_past_model.onnx'));
+    expect((await traced({ model: own, generate: 4 })).generated?.how).toBe('cache');
+  });
   it('sampled: the same seed gives the same text, another one another, and the manifest says how', async () => {
     const run = (seed: number): Promise<Manifest> => traced({ model: cached, generate: 5, sample: { temperature: 5, topK: 40, seed } });
     const [one, same, other] = [await run(3), await run(3), await run(4)];

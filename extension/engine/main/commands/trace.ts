@@ -122,7 +122,9 @@ function choiceOf(path: string): readonly (readonly string[])[] {
 
 function summary(file: string, manifest: Manifest, choice: readonly (readonly string[])[]): string {
   const parities = Object.values(manifest.parity), worst = Math.max(0, ...parities.map(parity => parity.maxAbs ?? 0)), failed = parities.filter(parity => parity.ok === false).length;
-  const filled = Object.entries(manifest.filledInputs).map(([name, how]) => ['filled', `${name}: ${how}`]);
+  const alike = new Map<string, string[]>();
+  for (const [name, how] of Object.entries(manifest.filledInputs)) alike.set(how, [...alike.get(how) ?? [], name]);
+  const filled = [...alike].map(([how, [name, ...more]]) => ['filled', `${name}${more.length ? ` and ${more.length} more` : ''}: ${how}`]);
   const next = manifest.next.map((tokens, b) => [`next${manifest.next.length > 1 ? ` [${b}]` : ''}`, tokens.map(({ token, probability }) => `${JSON.stringify(token)} ${(probability * 100).toFixed(1)} %`).join('  ')]);
   return table([
     ['trace', file], ...choice, ...inputLines(manifest.input), ...(manifest.input.images ?? []).slice(0, 1).map(({ prepared, patches }) => ['image', `${prepared}, ${patches.rows} × ${patches.columns} patches`]),
