@@ -62,7 +62,7 @@ export async function prepareRun(request: TraceRequest, alter: (plans: readonly 
   // Whether there are logits is for the whole model to say.
   const logits = inputs.sides.length ? logitsOutput(model, view, all) : undefined, vocabulary = logits === undefined ? undefined : view.dims(logits)?.[2];
   const target = decoderTokens({ request, model, config, prompt, inputs, logits });
-  const generation = target ? undefined : readGeneration(request, { model, config, inputs, logits, tokenizer }), length = tokens.length + (generation?.count ?? 0), behind = target || logits === undefined || hasPast(inputs) ? undefined : await decoderWithPast(model, request), cache = target || logits === undefined || hasPast(inputs) ? undefined : behind?.cache ?? cacheOf(model);
+  const generation = target ? undefined : readGeneration(request, { model, config, inputs, logits, tokenizer }), length = tokens.length + (generation?.count ?? 0), alone = target !== undefined || logits === undefined || hasPast(inputs) || all.some(plan => plan.shared), behind = alone ? undefined : await decoderWithPast(model, request), cache = alone ? undefined : behind?.cache ?? cacheOf(model);
   const atOnce = factsOf({ model, plans, tokens: { ...tokens, length }, ...(vocabulary === undefined ? {} : { vocabulary }), textLength: request.prompt.kind === 'text' ? request.prompt.text.length + (request.prompt.pair?.length ?? 0) : 0, out: request.out });
   const rowsAtOnce = cache && (rows ?? rowsThatFit(atOnce)), facts = rowsAtOnce === undefined ? atOnce : { ...atOnce, rowsAtOnce };
   const main: Stage = { name: 'model', model, view, plans, inputs: earlier => (target ? target(earlier.progress) : inputs), ...(logits === undefined ? {} : { logits }) };
