@@ -32,6 +32,8 @@ export interface SiteFacts {
   readonly layer: number;
   /** Numbers in q, k and v of the whole batch. */
   readonly elements: number;
+  /** Numbers in the residual stream before its block, for the first site of a block; 0 for others and where it is not known. */
+  readonly resid?: number;
   /** Statistics of all rows and keys, and the pooled picture. */
   readonly statisticsBytes: number;
   /** Cells of the pattern: batch × heads × queries × keys. */
@@ -55,6 +57,8 @@ export interface Choice {
   /** The whole pattern as well, or the sites' own outputs. */
   readonly pattern?: boolean;
   readonly z?: boolean;
+  /** The residual stream before every block. */
+  readonly resid?: boolean;
 }
 
 export interface Estimate {
@@ -90,7 +94,7 @@ export function estimate(facts: RunFacts, choice: Choice): Estimate {
   const kept = chosenSites(facts, choice.layers), width = choice.stored === 'F16' ? 2 : 4;
   const share = facts.rowsAtOnce === undefined ? 1 : Math.min(1, facts.rowsAtOnce / facts.tokens), largestCells = Math.max(0, ...facts.sites.map(site => site.cells)), values = elementsOf(facts, choice.layers) * width;
   const pattern = choice.pattern ? kept.reduce((sum, site) => sum + site.cells * 4, 0) : 0, statistics = kept.reduce((sum, site) => sum + site.statisticsBytes, 0);
-  const z = choice.z ? kept.reduce((sum, site) => sum + site.elements * width, 0) / 3 : 0, captured = values + z + statistics;
+  const z = choice.z ? kept.reduce((sum, site) => sum + site.elements * width, 0) / 3 : 0, resid = choice.resid ? kept.reduce((sum, site) => sum + (site.resid ?? 0) * width, 0) : 0, captured = values + z + resid + statistics;
   const fileBytes = facts.headerBytes + captured + pattern;
   const memoryBytes = baseBytes + facts.weightBytes * weightCopies + captured + (largestCells * 4 * liveMatrices + facts.logitsBytes) * share;
   return { memoryBytes, fileBytes, ...(facts.speed ? { timeMs: timeOf(facts, facts.speed, kept, fileBytes) } : {}) };

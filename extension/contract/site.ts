@@ -57,7 +57,52 @@ export interface Site {
   /** Names of values in the original graph, for people. */
   readonly taps: { readonly q: string | null; readonly k: string | null; readonly v: string | null; readonly probs: string | null; readonly out: string | null };
   readonly source: SiteSource;
+  /** Names of values of the block around the site; null where the graph does not show them. */
+  readonly block?: BlockValues | null;
+  /** Where W_Q, W_K, W_V and W_O lie among the model's weights; each null where it is no product with an initializer. */
+  readonly weights?: ProjectionWeights;
 }
+
+/**
+ * A block's part of the residual stream. Norms before attention and MLP: residPre + attnOut = residMid, residMid + mlpOut = residPost.
+ * Norms behind the sums (BERT): the stream is what these norms give, residMid = norm(residPre + attnOut). In parallel blocks there is no residMid.
+ */
+export interface BlockValues {
+  readonly residPre: string;
+  /** What the projections of q read, where that is not residPre itself: the normed stream. */
+  readonly ln1: string | null;
+  /** What is added to the stream: behind W_O, its bias, and norms or scales of its own. */
+  readonly attnOut: string;
+  readonly residMid: string | null;
+  readonly ln2: string | null;
+  readonly mlpOut: string | null;
+  readonly residPost: string | null;
+}
+
+export interface ProjectionWeights { readonly q: WeightPlace | null; readonly k: WeightPlace | null; readonly v: WeightPlace | null; readonly o: WeightPlace | null }
+
+/**
+ * A projection inside a tensor of the model. Along `axis` (of the weight as it is stored, dequantized), head h and dim d lie at
+ * at[0] + h · at[1] + d · at[2]; along the other lies the width of the stream. k and v have their own heads (GQA).
+ */
+export interface WeightPlace {
+  readonly tensor: string;
+  readonly axis: 0 | 1;
+  readonly at: readonly [base: number, head: number, dim: number];
+  readonly heads: number;
+  readonly dim: number;
+  readonly width: number;
+  readonly bias: WeightVector | null;
+  readonly quantization: Quantization | null;
+}
+
+/** A bias; `at` as of its weight, null where it belongs to the width (W_O). */
+export interface WeightVector { readonly tensor: string; readonly at: WeightPlace['at'] | null }
+
+/** Names of tensors. `linear`: (w − zero point) · scale, a scalar, along `axis`, or in blocks along it. `blocks`: MatMulNBits, [out, in] in blocks along in. */
+export type Quantization =
+  | { readonly kind: 'linear'; readonly scales: string; readonly zeroPoints: string | null; readonly axis: number; readonly blockSize: number }
+  | { readonly kind: 'blocks'; readonly scales: string; readonly zeroPoints: string | null; readonly bits: number; readonly blockSize: number };
 
 export interface RefusedSite { readonly node: string; readonly operator: string; readonly reason: string }
 
@@ -87,6 +132,8 @@ export interface SitesReport {
   readonly inputs: readonly string[];
   /** The input among them that takes an image. */
   readonly picture?: string;
+  /** Boolean inputs that choose between branches of the graph, with the value that the list stands for (`use_cache_branch`: false). */
+  readonly assumed?: Readonly<Record<string, boolean>>;
   readonly sites: readonly Site[];
   readonly refused: readonly RefusedSite[];
   /** When there are no sites: a sentence that says what was looked at. */

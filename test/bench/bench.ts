@@ -10,6 +10,7 @@ import { benchDiscovery } from './discovery.ts';
 import { benchEstimates } from './estimates.ts';
 import { benchSize, generateDecoder } from './generate-decoder.ts';
 import { lensBench } from './lens.ts';
+import { benchRecognition } from './recognition.ts';
 import { overview } from './overview.ts';
 import { maps } from './map.ts';
 import type { Order, Report } from './worker.ts';
@@ -112,6 +113,7 @@ async function main(): Promise<void> {
   if (!only || only === 'lens') await lenses();
   if (!only || only === 'trace') await traces();
   if (!only || only === 'open') await opening();
+  if (!only || only === 'recognition') await benchRecognition({ cache, zoo: join(here, '../test/zoo/models'), rounds, worker, say });
   if (!only || only === 'interactive') await interactive();
   if (!only || only === 'map') {
     const engine = new Engine({ scripts: { runner: join(here, 'runner.js'), analysis: join(here, 'analysis.js') } });

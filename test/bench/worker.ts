@@ -8,8 +8,9 @@ import { writeSkeleton } from '../../extension/engine/onnx/writer.ts';
 import { viewGraph } from '../../extension/engine/onnx/graph-view.ts';
 import { capture } from '../../extension/engine/run/capture.ts';
 import { weigh } from '../../extension/engine/run/weigh.ts';
+import { collectGarbage } from '../../extension/engine/run/runtime.ts';
 import { planTaps } from '../../extension/engine/run/taps.ts';
-import { recognise } from '../../extension/engine/sites/recognise.ts';
+import { recognise, recogniseInlined } from '../../extension/engine/sites/recognise.ts';
 import { readIndex } from '../../extension/engine/trace/part-writer.ts';
 
 export type Order =
@@ -17,7 +18,8 @@ export type Order =
   | { readonly kind: 'capture'; readonly model: string; readonly ids: readonly number[]; readonly out: string; readonly keep?: { readonly layers?: readonly number[]; readonly dtype?: 'fp16' } }
   | { readonly kind: 'weigh'; readonly model: string; readonly ids: readonly number[]; readonly out: string }
   | { readonly kind: 'complete'; readonly out: string }
-  | { readonly kind: 'open'; readonly model: string };
+  | { readonly kind: 'open'; readonly model: string }
+  | { readonly kind: 'recognise'; readonly model: string };
 /** `ms`: the part that counts; `peakBytes`: of this process so far. */
 export interface Report { readonly ms: number; readonly peakBytes: number; readonly more: Readonly<Record<string, number>>; /** Of `weigh`. */ readonly facts?: RunFacts }
 
@@ -46,6 +48,13 @@ async function obey(order: Order): Promise<Omit<Report, 'peakBytes'>> {
       const start = performance.now();
       const { manifest } = await completeCapture({ out: order.out });
       return { ms: performance.now() - start, more: { failed: Object.values(manifest.parity).filter(parity => parity.ok !== true).length, fileBytes: statSync(order.out).size } };
+    }
+    case 'recognise': {
+      collectGarbage();
+      const before = process.memoryUsage().heapUsed, from = process.cpuUsage(), model = await openModel(order.model), opened = process.cpuUsage(from);
+      const start = process.cpuUsage(), found = recogniseInlined(model), ended = process.cpuUsage(start), ms = ({ user, system }: NodeJS.CpuUsage): number => (user + system) / 1e3;
+      collectGarbage();
+      return { ms: ms(ended), more: { sites: found.plans.length, nodes: found.model.graph.nodes.length, openMs: ms(opened), keptBytes: process.memoryUsage().heapUsed - before } };
     }
     case 'open': {
       const before = process.memoryUsage().rss, start = performance.now(), model = await openModel(order.model), opened = performance.now();

@@ -7,59 +7,79 @@ import { readTensor } from './tensors.ts';
 /** Chains of constant nodes longer than this are left unfolded: deeper ones come from no exporter. */
 const deepest = 200;
 
-/** Views one graph of `model` (the main graph unless another is given). Nodes must be in an order that can run for shapes to be inferred. */
-export function viewGraph(model: Model, graph: Graph = model.graph): GraphView {
-  const producers = new Map<string, Node>(), consumers = new Map<string, Node[]>();
+/**
+ * Views one graph of `model` (the main graph unless another is given). Nodes must be in an order that can run for shapes to be inferred.
+ * `given`: inputs whose values are known.
+ */
+export function viewGraph(model: Model, graph: Graph = model.graph, given: ReadonlyMap<string, Constant> = new Map()): GraphView {
+  // One record a value: a graph of a hundred thousand nodes has as many, and each map over them costs as much as all that is asked of it.
+  const values = new Map<string, Known>();
+  const of = (value: string): Known => {
+    let known = values.get(value);
+    if (!known) values.set(value, known = { producer: undefined, consumers: undefined, dims: undefined, numbers: undefined, asked: false });
+    return known;
+  };
   for (const node of graph.nodes) {
-    for (const output of node.outputs) if (output) producers.set(output, node);
-    for (const input of new Set(node.inputs)) {
-      const list = consumers.get(input);
-      if (list) list.push(node); else consumers.set(input, [node]);
+    for (const output of node.outputs) if (output) of(output).producer = node;
+    const { inputs } = node;
+    for (let i = 0; i < inputs.length; i++) {
+      const known = of(inputs[i]), { consumers } = known;
+      if (!consumers) known.consumers = [node]; else if (consumers[consumers.length - 1] !== node) consumers.push(node);
     }
   }
-  const shapes = new Map<string, Dims>(), numbers = new Map<string, Folded | undefined>();
+  for (const [name, constant] of given) { const known = of(name); known.numbers = { ...constant, known: true }; known.asked = true; }
   const fromTensor = (tensor: Tensor): Folded | undefined => {
     const data = readTensor(model, tensor, mostFolded);
     return data && { dims: tensor.dims, data, int: isInteger(tensor.type), known: true };
   };
   let depth = 0;
   const folded = (value: string): Folded | undefined => {
-    if (numbers.has(value)) return numbers.get(value);
-    const tensor = graph.initializers.get(value);
-    if (tensor) { const own = fromTensor(tensor); numbers.set(value, own); return own; }
-    const node = producers.get(value);
-    if (!node || node.outputs[0] !== value || depth >= deepest) return undefined;
+    const known = values.get(value), tensor = known?.asked ? undefined : graph.initializers.get(value);
+    if (known?.asked) return known.numbers;
+    if (tensor) { const own = of(value); own.numbers = fromTensor(tensor); own.asked = true; return own.numbers; }
+    const node = known?.producer;
+    if (!known || !node || node.outputs[0] !== value || depth >= deepest) return undefined;
     depth++;
     const result = fold(node, context);
     depth--;
-    numbers.set(value, result);
+    known.numbers = result;
+    known.asked = true;
     return result;
   };
   const context: FoldContext = {
-    folded, dims: value => shapes.get(value), opset: model.opsets.get('') ?? 1,
+    folded, dims: value => values.get(value)?.dims, opset: model.opsets.get('') ?? 1,
     tensor: attribute => attribute.tensor && fromTensor(attribute.tensor),
   };
-  for (const [name, tensor] of graph.initializers) shapes.set(name, tensor.dims);
-  for (const value of [...graph.values.values(), ...graph.outputs, ...graph.inputs]) {
-    if (value.dims) shapes.set(value.name, value.dims.map(dim => (typeof dim === 'number' && dim >= 0 ? dim : undefined)));
+  for (const [name, tensor] of graph.initializers) of(name).dims = tensor.dims;
+  for (const list of [graph.values.values(), graph.outputs, graph.inputs]) for (const value of list) {
+    if (value.dims) of(value.name).dims = value.dims.map(dim => (typeof dim === 'number' && dim >= 0 ? dim : undefined));
   }
   for (const node of graph.nodes) {
-    if (node.outputs.every(output => shapes.get(output)?.every(dim => dim !== undefined))) continue;
+    const { outputs } = node;
+    let complete = true;
+    for (let i = 0; i < outputs.length && complete; i++) { const dims = values.get(outputs[i])?.dims; complete = dims !== undefined && !dims.includes(undefined); }
+    if (complete) continue;
     const inferred = inferDims(node, context);
-    node.outputs.forEach((output, i) => {
-      const known = shapes.get(output), ours = inferred[i];
-      if (output && ours && (!known || known.length === ours.length)) shapes.set(output, known ? known.map((dim, axis) => dim ?? ours[axis]) : ours);
-    });
+    for (let i = 0; i < outputs.length; i++) {
+      const ours = inferred[i];
+      if (!outputs[i] || !ours) continue;
+      const known = of(outputs[i]), { dims } = known;
+      if (!dims) known.dims = ours; else if (dims.length === ours.length) known.dims = dims.map((dim, axis) => dim ?? ours[axis]);
+    }
   }
   return {
     model, graph,
-    producer: value => producers.get(value),
-    consumers: value => consumers.get(value) ?? [],
+    producer: value => values.get(value)?.producer,
+    consumers: value => values.get(value)?.consumers ?? nobody,
     constant: (value): Constant | undefined => { const own = folded(value); return own?.known ? own : undefined; },
-    dims: value => shapes.get(value),
+    dims: value => values.get(value)?.dims,
     integers: value => folded(value)?.data.map(number => (Number.isNaN(number) ? undefined : number)),
   };
 }
+
+/** What is known of a value. `numbers` are only meaningful once they were asked for. */
+interface Known { producer: Node | undefined; consumers: Node[] | undefined; dims: Dims | undefined; numbers: Folded | undefined; asked: boolean }
+const nobody: readonly Node[] = [];
 
 function isInteger(type: number): boolean {
   return type !== dataType.float && type !== dataType.double && type !== dataType.float16 && type !== dataType.bfloat16;

@@ -30,6 +30,8 @@ export interface Node {
   readonly op: string;
   /** '' for ai.onnx. */
   readonly domain: string;
+  /** Which of several functions of one name; most nodes have none. */
+  readonly overload?: string;
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
   readonly attributes: ReadonlyMap<string, Attribute>;
@@ -78,9 +80,14 @@ export interface Model {
   readonly producer: string;
   readonly metadata: ReadonlyMap<string, string>;
   readonly graph: Graph;
-  /** Functions of the model's own, as `domain:name` → the operators (`domain:op`) of its body. */
-  readonly functions: ReadonlyMap<string, readonly string[]>;
+  /** Functions of the model's own, by `functionKey` (`domain:name`). */
+  readonly functions: ReadonlyMap<string, LocalFunction>;
+  /** In a graph that was rewritten in memory: the location by which tensors name the model file itself. */
+  readonly ownData?: string;
 }
+
+/** What is known of a function without unfolding it: the operators of its body and of the graphs inside, and the version of ai.onnx that it is written for. */
+export interface LocalFunction { readonly ops: readonly string[]; readonly opset: number | undefined }
 
 /** Value of an attribute of a new node: number is an int, number[] are ints. */
 export type NewAttribute = number | string | readonly number[] | { readonly float: number } | { readonly floats: readonly number[] } | { readonly tensor: NewTensor };

@@ -1,6 +1,7 @@
 /** Reads ModelProto from its bytes without reading the payload of big tensors. */
 import { UserError } from '../../contract/errors.ts';
-import { dataType, type Attribute, type Dim, type Field, type Graph, type Node, type Tensor, type ValueInfo } from './model.ts';
+import { dataType, type Attribute, type Dim, type Field, type Graph, type LocalFunction, type Node, type Tensor, type ValueInfo } from './model.ts';
+import { functionKey } from './raw-node.ts';
 import { damaged, wire, type FileBytes } from './wire.ts';
 
 const deepestGraph = 16;
@@ -21,7 +22,7 @@ export interface Parsed {
   readonly producer: string;
   readonly metadata: ReadonlyMap<string, string>;
   readonly graph: Graph;
-  readonly functions: ReadonlyMap<string, readonly string[]>;
+  readonly functions: ReadonlyMap<string, LocalFunction>;
   /** Ascending [start, end) ranges: the bytes of initializers, which the graph's hash leaves out. */
   readonly weights: readonly (readonly [number, number])[];
   /** Every tensor whose bytes lie outside the file. */
@@ -33,7 +34,7 @@ interface Context { readonly from: FileBytes; readonly weights: [number, number]
 /** Parses a model. Errors: `UserError` where the bytes are no ONNX model, end early, or nest too deeply. */
 export function parseModel(from: FileBytes): Parsed {
   const context: Context = { from, weights: [], external: [], nodes: 0 };
-  const opsets = new Map<string, number>(), metadata = new Map<string, string>(), functions = new Map<string, readonly string[]>();
+  const opsets = new Map<string, number>(), metadata = new Map<string, string>(), functions = new Map<string, LocalFunction>();
   let irVersion = 0, producer = '', version = '';
   let graphField: Field | undefined, graph: Graph | undefined;
   const notOnnx = (): UserError => new UserError(`${from.file} is not an ONNX model.`, 'Choose a file that torch.onnx.export, optimum or another exporter wrote.');
@@ -88,7 +89,7 @@ function readGraph(context: Context, message: Field, depth: number): Graph {
 function readNode(context: Context, message: Field, depth: number): Node {
   const { from } = context;
   const inputs: string[] = [], outputs: string[] = [], attributes = new Map<string, Attribute>(), metadata = new Map<string, string>();
-  let name = '', op = '', domain = '';
+  let name = '', op = '', domain = '', overload = '';
   from.scan(message.at, message.end, field => {
     if (field.wire !== wire.bytes) return;
     switch (field.number) {
@@ -103,12 +104,13 @@ function readNode(context: Context, message: Field, depth: number): Node {
         break;
       }
       case 7: domain = from.text(field.at, field.end); break;
+      case 8: overload = from.text(field.at, field.end); break;
       case 9: readEntry(from, field, metadata); break;
       default: break;
     }
   });
   if (Math.max(inputs.length, outputs.length) > mostPorts) throw damaged(from.file, `the node ${name || op} has more than ${mostPorts} inputs or outputs`);
-  return { name, op, domain: domain === 'ai.onnx' ? '' : domain, inputs, outputs, attributes, metadata };
+  return { name, op, domain: domain === 'ai.onnx' ? '' : domain, ...(overload ? { overload } : {}), inputs, outputs, attributes, metadata };
 }
 
 function readAttribute(context: Context, message: Field, depth: number): Attribute {
@@ -214,20 +216,25 @@ function readEntry(from: FileBytes, message: Field, into: Map<string, string>): 
   into.set(key, value);
 }
 
-function readFunction(context: Context, message: Field, into: Map<string, readonly string[]>): void {
-  const { from } = context, ops: string[] = [];
-  let name = '', domain = '';
+function readFunction(context: Context, message: Field, into: Map<string, LocalFunction>): void {
+  const { from } = context, ops = new Set<string>(), opsets = new Map<string, number>();
+  let name = '', domain = '', overload = '';
+  const collect = (node: Node): void => {
+    ops.add(functionKey(node.domain, node.op, node.overload));
+    for (const { graph, graphs } of node.attributes.values()) for (const inner of [...(graph ? [graph] : []), ...(graphs ?? [])]) inner.nodes.forEach(collect);
+  };
   from.scan(message.at, message.end, field => {
     if (field.wire !== wire.bytes) return;
     if (field.number === 1) name = from.text(field.at, field.end);
+    else if (field.number === 9) readOpset(from, field, opsets);
     else if (field.number === 10) domain = from.text(field.at, field.end);
+    else if (field.number === 13) overload = from.text(field.at, field.end);
     else if (field.number === 7) {
       if (++context.nodes > mostNodes) throw damaged(from.file, `it has more than ${mostNodes} nodes`);
-      const node = readNode(context, field, 0);
-      ops.push(`${node.domain}:${node.op}`);
+      collect(readNode(context, field, 0));
     }
   });
-  into.set(`${domain}:${name}`, ops);
+  into.set(functionKey(domain, name, overload), { ops: [...ops], opset: opsets.get('') });
 }
 
 function readOpset(from: FileBytes, message: Field, into: Map<string, number>): void {

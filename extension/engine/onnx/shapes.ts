@@ -26,7 +26,7 @@ const anyDomain = new Set(['Attention', 'FusedMatMul', 'MatMulNBits']);
 const sameShape = new Set([
   'Identity', 'Cast', 'CastLike', 'Softmax', 'LogSoftmax', 'LayerNormalization', 'SimplifiedLayerNormalization', 'RMSNormalization', 'SkipLayerNormalization', 'SkipSimplifiedLayerNormalization',
   'Relu', 'Tanh', 'Sigmoid', 'Erf', 'Gelu', 'FastGelu', 'BiasGelu', 'QuickGelu', 'Neg', 'Abs', 'Sqrt', 'Reciprocal', 'Exp', 'Log', 'Floor', 'Ceil', 'Not', 'IsNaN', 'IsInf', 'Sin', 'Cos', 'Dropout', 'Clip', 'Softplus',
-  'QuantizeLinear', 'DequantizeLinear', 'Trilu', 'CumSum', 'RotaryEmbedding', 'LeakyRelu', 'Elu', 'HardSwish', 'HardSigmoid', 'Mish', 'BatchNormalization', 'InstanceNormalization', 'GroupNormalization',
+  'QuantizeLinear', 'DequantizeLinear', 'Trilu', 'CumSum', 'ScatterND', 'ScatterElements', 'RotaryEmbedding', 'LeakyRelu', 'Elu', 'HardSwish', 'HardSigmoid', 'Mish', 'BatchNormalization', 'InstanceNormalization', 'GroupNormalization',
 ]);
 const elementwise = ['Add', 'Sub', 'Mul', 'Div', 'Pow', 'Mod', 'Min', 'Max', 'And', 'Or', 'Xor', 'Equal', 'Less', 'Greater', 'LessOrEqual', 'GreaterOrEqual', 'Where', 'Sum', 'PRelu'];
 
@@ -43,13 +43,19 @@ function integers(node: Node, context: FoldContext, input: number, attribute: st
 
 /** NumPy broadcasting; an unknown size stays unknown unless another input is larger than one. */
 export function broadcastDims(shapes: readonly (Dims | undefined)[]): Dims | undefined {
-  if (shapes.some(shape => !shape)) return undefined;
-  const all = shapes as Dims[], rank = Math.max(...all.map(shape => shape.length));
-  return Array.from({ length: rank }, (_, i) => {
-    const sizes = all.map(shape => (i - rank + shape.length < 0 ? 1 : shape[i - rank + shape.length]));
-    const large = sizes.find(size => size !== undefined && size !== 1);
-    return large ?? (sizes.includes(undefined) ? undefined : 1);
-  });
+  let rank = 0;
+  for (const shape of shapes) { if (!shape) return undefined; rank = Math.max(rank, shape.length); }
+  const dims = new Array<number | undefined>(rank);
+  for (let i = 0; i < rank; i++) {
+    let size: number | undefined = 1, open = false;
+    for (const shape of shapes as readonly Dims[]) {
+      const at = i - rank + shape.length, own = at < 0 ? 1 : shape[at];
+      if (own === undefined) open = true;
+      else if (own !== 1) { size = own; open = false; break; }
+    }
+    dims[i] = open ? undefined : size;
+  }
+  return dims;
 }
 
 const reshape: Single = (node, context, first) => {
@@ -171,6 +177,7 @@ const singles: Readonly<Record<string, Single>> = {
     });
     return dims;
   },
+  NonZero: (_, __, first) => first && [first.length, undefined],
   GatherElements: (node, context) => context.dims(node.inputs[1]),
   Expand: (node, context, first) => {
     const target = context.folded(node.inputs[1]);

@@ -30,12 +30,20 @@ export function readTensor(model: Model, tensor: Tensor, maxElements: number): n
 }
 
 /** The first `length` bytes of a tensor's payload (little endian), undefined where there are fewer. Typed fields have none. */
-export function tensorBytes(model: Model, tensor: Tensor, length: number): Uint8Array | undefined {
+export function tensorBytes(model: Model, tensor: Tensor, length: number): Uint8Array | undefined { return tensorRange(model, tensor, 0, length); }
+
+/** `length` bytes of a tensor's payload from byte `from` on. */
+export function tensorRange(model: Model, tensor: Tensor, from: number, length: number): Uint8Array | undefined {
   const { place } = tensor;
-  if (place.kind === 'typed' || (place.length >= 0 && place.length < length)) return undefined;
-  if (place.kind === 'external') return readRange(model.dataFiles.get(place.location), place.offset, length, tensor.name);
-  const held = !model.document.holes.some(([start]) => start === place.offset);
-  return held ? model.document.bytes(place.offset, place.offset + length) : readRange(model.path, place.offset, length, tensor.name);
+  if (place.kind === 'typed' || (place.length >= 0 && place.length < from + length)) return undefined;
+  if (place.kind === 'external') return readRange(model.dataFiles.get(place.location) ?? (place.location === model.ownData ? model.path : undefined), place.offset + from, length, tensor.name);
+  return isHole(model, place.offset) ? readRange(model.path, place.offset + from, length, tensor.name) : model.document.bytes(place.offset + from, place.offset + from + length);
+}
+
+function isHole({ document: { holes } }: Model, start: number): boolean {
+  let low = 0, high = holes.length;
+  while (low < high) { const middle = (low + high) >> 1; if (holes[middle][0] < start) low = middle + 1; else high = middle; }
+  return holes[low]?.[0] === start;
 }
 
 /** Little-endian elements of an ONNX type as numbers. */

@@ -1,10 +1,8 @@
 /** Skeletons: a model's graph in memory, with edits, whose big tensors stay in the original files as external data. */
-import { realpathSync } from 'node:fs';
-import { relative } from 'node:path';
 import { UserError } from '../../contract/errors.ts';
-import { encodePlace } from './build.ts';
 import { Pieces, encodeNode, encodeTensor, encodeValueInfo } from './encode.ts';
-import type { Attribute, Document, Edits, Field, Graph, Model, Node } from './model.ts';
+import type { Attribute, Edits, Field, Graph, Model, Node } from './model.ts';
+import { hasHole, ownLocation, placedTensor, tensorOfConstant, type Placing } from './placed-tensor.ts';
 
 /**
  * ModelProto bytes of `model` with `edits` applied, to be loaded with external data taken from `model.dataFolder`. Nothing is copied from
@@ -23,18 +21,10 @@ export function writeSkeleton(model: Model, edits: Edits = {}): Uint8Array {
   return out.join();
 }
 
-interface Skeleton {
-  readonly model: Model;
-  /** The model file, relative to its data folder. */
-  readonly location: string;
+interface Skeleton extends Placing {
   readonly rewire: ReadonlyMap<string, string>;
   /** Whether a node reads a rewired value, itself or in a branch. */
   readonly touched: Map<Node, boolean>;
-}
-
-function ownLocation(model: Model): string {
-  if (!model.document.holes.length) return '';
-  return relative(model.dataFolder, realpathSync(model.path)).replaceAll('\\', '/');
 }
 
 /** GraphProto; `edits` for the main graph only. */
@@ -47,8 +37,8 @@ function graphWith(skeleton: Skeleton, message: Field, graph: Graph, edits: Edit
     const node = graph.nodes[index++];
     // A big Constant becomes an initializer, the only thing whose bytes may lie in a file.
     const value = node.op === 'Constant' && node.domain === '' ? node.attributes.get('value')?.tensor : undefined;
-    if (value?.place.kind === 'raw' && hasHole(skeleton, field.at, field.end)) {
-      weights.message(5, outsideTensor(skeleton, tensorOfConstant(skeleton, field), node.outputs[0]));
+    if (value?.place.kind === 'raw' && hasHole(document, field.at, field.end)) {
+      weights.message(5, placedTensor(skeleton, tensorOfConstant(document, field), node.outputs[0]));
       nodes.push({});
     } else nodes.push({ written: nodeWith(skeleton, field, node) });
   });
@@ -66,7 +56,7 @@ function graphWith(skeleton: Skeleton, message: Field, graph: Graph, edits: Edit
   };
   document.scan(message.at, message.end, field => {
     if (field.number === 1) writeNodes();
-    else if (field.number === 5) out.message(5, outsideTensor(skeleton, field));
+    else if (field.number === 5) out.message(5, placedTensor(skeleton, field));
     else out.raw(document.bytes(field.start, field.end));
   });
   writeNodes();
@@ -84,7 +74,7 @@ function graphWith(skeleton: Skeleton, message: Field, graph: Graph, edits: Edit
 /** NodeProto with rewired inputs, and with branches whose tensors lie outside. */
 function nodeWith(skeleton: Skeleton, message: Field, node: Node): Pieces {
   const { document } = skeleton.model;
-  if (!readsRewired(skeleton, node) && !hasHole(skeleton, message.at, message.end)) return new Pieces().raw(document.bytes(message.at, message.end));
+  if (!readsRewired(skeleton, node) && !hasHole(document, message.at, message.end)) return new Pieces().raw(document.bytes(message.at, message.end));
   const out = new Pieces();
   let input = 0, attribute = 0;
   const attributes = [...node.attributes.values()];
@@ -100,66 +90,12 @@ function attributeWith(skeleton: Skeleton, message: Field, attribute: Attribute)
   const { document } = skeleton.model, out = new Pieces();
   let graph = 0;
   document.scan(message.at, message.end, field => {
-    if (field.number === 5) out.message(5, outsideTensor(skeleton, field));
+    if (field.number === 5) out.message(5, placedTensor(skeleton, field));
     else if (field.number === 6 && attribute.graph) out.message(6, graphWith(skeleton, field, attribute.graph));
     else if (field.number === 11 && attribute.graphs) out.message(11, graphWith(skeleton, field, attribute.graphs[graph++]));
     else out.raw(document.bytes(field.start, field.end));
   });
   return out;
-}
-
-/** TensorProto as it is, or with its skipped payload replaced by its place; external places are made relative to the data folder. */
-function outsideTensor(skeleton: Skeleton, message: Field, name?: string): Pieces {
-  const { model } = skeleton, { document } = model, out = new Pieces();
-  let place: { location: string; offset: number; length: number } | undefined;
-  const external = new Map<string, string>();
-  document.scan(message.at, message.end, field => {
-    if (hasHole(skeleton, field.at, field.end)) place = { location: skeleton.location, offset: field.at, length: field.end - field.at };
-    else if (field.number === 13) readEntry(document, field, external);
-    else if (field.number === 8 && name !== undefined) return;
-    else if (field.number !== 14) out.raw(document.bytes(field.start, field.end));
-  });
-  if (name !== undefined) out.text(8, name);
-  if (place) return encodePlace(out, place);
-  const location = external.get('location');
-  if (location === undefined) return name === undefined ? new Pieces().raw(document.bytes(message.at, message.end)) : out;
-  const real = model.dataFiles.get(location);
-  for (const [key, value] of external) {
-    if (key === 'checksum') continue;
-    out.message(13, new Pieces().text(1, key).text(2, key === 'location' && real !== undefined ? relative(model.dataFolder, real).replaceAll('\\', '/') : value));
-  }
-  return out.varint(14, 1);
-}
-
-/** StringStringEntryProto. */
-function readEntry(document: Document, message: Field, into: Map<string, string>): void {
-  let key = '', value = '';
-  document.scan(message.at, message.end, field => {
-    if (field.number === 1) key = decoder.decode(document.bytes(field.at, field.end));
-    else if (field.number === 2) value = decoder.decode(document.bytes(field.at, field.end));
-  });
-  into.set(key, value);
-}
-
-const decoder = new TextDecoder();
-
-function tensorOfConstant(skeleton: Skeleton, message: Field): Field {
-  const { document } = skeleton.model;
-  let tensor: Field | undefined;
-  document.scan(message.at, message.end, field => {
-    if (field.number === 5) document.scan(field.at, field.end, part => { if (part.number === 5) tensor = part; });
-  });
-  return tensor!;
-}
-
-function hasHole(skeleton: Skeleton, start: number, end: number): boolean {
-  const { holes } = skeleton.model.document;
-  let low = 0, high = holes.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (holes[middle][0] < start) low = middle + 1; else high = middle;
-  }
-  return low < holes.length && holes[low][0] < end;
 }
 
 function readsRewired(skeleton: Skeleton, node: Node): boolean {

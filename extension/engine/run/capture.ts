@@ -1,4 +1,5 @@
 /** Runs a model once with taps, and leaves a capture for analysis to complete. */
+import { basename } from 'node:path';
 import type { Captured, Progress, TraceRequest } from '../../contract/api.ts';
 import { UserError } from '../../contract/errors.ts';
 import { modelInfo } from '../onnx/open.ts';
@@ -39,17 +40,18 @@ export async function capture(request: TraceRequest, hooks: CaptureHooks): Promi
 async function captureInto(request: TraceRequest, { progress, alter, sparing, rowsAtOnce }: CaptureHooks, writers: PartWriter[]): Promise<Captured> {
   const clock = stopwatch();
   progress({ phase: 'open' });
-  if (request.keep?.resid) throw new UserError('The residual stream cannot be kept by this version.', 'Leave resid out of --keep.');
   const prepared = await prepareRun(request, alter, rowsAtOnce), { stages, main, kept, config, tokenizer, images = [], facts } = prepared;
+  if (request.keep?.resid && !stages.some(stage => stage.plans.some(plan => plan.site.block))) throw new UserError(`The residual stream around the attention of ${basename(main.model.path)} was not found.`, 'Leave resid out of --keep.');
+  if (request.keep?.resid && prepared.decoder) throw new UserError(`The residual stream of ${basename(main.model.path)} cannot be kept: it runs in steps, with a cache.`, 'Leave resid out of --keep, or trace an export without past_key_values.');
   const stored = chooseStored(request.dtype ?? 'auto', facts);
-  checkRoom(facts, { stored, ...(request.keep?.pattern ? { pattern: true } : {}), ...(request.keep?.z ? { z: true } : {}) }, request.out);
+  checkRoom(facts, { stored, ...(request.keep?.pattern ? { pattern: true } : {}), ...(request.keep?.z ? { z: true } : {}), ...(request.keep?.resid ? { resid: true } : {}) }, request.out);
   const files = captureFiles(request.out);
   const headerSpace = facts.headerBytes;
   const part = PartWriter.create(files.part, headerSpace);
   writers.push(part);
   const side = PartWriter.create(files.side);
   writers.push(side);
-  const staging = { stored, keepZ: request.keep?.z ?? false, keepPattern: request.keep?.pattern ?? false, part, side, progress, lap: clock.lap, ...(sparing === undefined ? {} : { sparing }) }, { decoder } = prepared;
+  const staging = { stored, keepZ: request.keep?.z ?? false, keepResid: request.keep?.resid ?? false, keepPattern: request.keep?.pattern ?? false, part, side, progress, lap: clock.lap, ...(sparing === undefined ? {} : { sparing }) }, { decoder } = prepared;
   const { staged, input, generated } = decoder ? await runDecoder({ ...prepared, decoder }, staging) : await runStages(stages, staging).then(whole => ({ staged: whole, input: prepared.input(whole.inputs), generated: undefined }));
   const { sites, last } = staged, broken = last && brokenLogit(last);
   const next = last && !broken ? nextTokens(last, id => tokenizer?.token(id) ?? `#${id}`) : [];

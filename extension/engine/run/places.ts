@@ -31,6 +31,10 @@ export function placesOf({ plans, taps, inputs, stored, rows, vocabulary }: Plac
   if (!shapesKnown(plans, inputs) || (taps.lastLogits !== undefined && vocabulary === undefined)) return undefined;
   const { ids } = inputs.sides[0], batch = ids.length, length = ids[0].length, places = new Map<string, Place>();
   const add = (output: string | undefined, type: Place['type'], ...dims: number[]): void => { if (output !== undefined) places.set(output, { output, type, dims }); };
+  // Wide as W_Q reads it; where that is not known, nothing is placed.
+  const wide = plans.find(plan => plan.site.weights?.q)?.site.weights?.q?.width;
+  if (taps.resid.length && wide === undefined) return undefined;
+  for (const { output } of taps.resid) add(output, stored, batch, length, wide!);
   add(taps.lastLogits, 'F32', batch, vocabulary ?? 0);
   for (const [i, { site }] of plans.entries()) {
     const heads = site.heads!, kvHeads = site.kvHeads!, headDim = site.headDim!, valueDim = site.valueDim!, own = taps.sites[i], { statistics } = own;

@@ -9,10 +9,11 @@ import { readChatTemplate } from '../folder/chat-template.ts';
 import { fileOf, readFolder } from '../folder/folder.ts';
 import { viewGraph } from '../onnx/graph-view.ts';
 import type { Model } from '../onnx/model.ts';
+import { inlineModel } from '../onnx/inline.ts';
 import { openModel } from '../onnx/open.ts';
 import { openInputs } from '../onnx/picture-input.ts';
 import { openPair, statesInput } from '../sites/parts.ts';
-import { recognise } from '../sites/recognise.ts';
+import { recognise, recogniseInlined, type Assumed } from '../sites/recognise.ts';
 import type { SitePlan } from '../sites/site-plan.ts';
 import { openVisionLanguage } from '../sites/vision-language.ts';
 import { decoderTokens } from './decode-in-one.ts';
@@ -54,11 +55,14 @@ export async function prepareRun(request: TraceRequest, alter: (plans: readonly 
   if (pair && !givesStates(request, pair.decoder.model)) return preparePair(request, pair);
   const several = await openVisionLanguage(request.model);
   if (several) return prepareLlava(request, several);
-  const model = await openModel(request.model), view = viewGraph(model), found = recognise(model);
-  if (!found.plans.length) throw new UserError(found.looked, 'Choose a model with attention; "attnscope sites" lists what is recognised.');
+  const whole = await openModel(request.model), listed = recogniseInlined(whole);
+  if (!listed.plans.length) throw new UserError(listed.looked, 'Choose a model with attention; "attnscope sites" lists what is recognised.');
+  const config = readConfig(whole.path), tokenizer = loadTokenizer(whole.path), around = { view: viewGraph(listed.model), config, tokenizer };
+  const { prompt, images: shown, how } = withImage(request.prompt, await readPrompt(request, whole, tokenizer), around);
+  const filling = fillInputs(listed.model, prompt, config), inputs = { ...filling, filled: { ...filling.filled, ...how } }, tokens = requestedTokens(inputs), images = withTokens(shown, around.view, inputs.sides[0]);
+  const found = branchTaken(whole, listed, inputs), { model } = found, view = model === listed.model ? around.view : viewGraph(model);
+  if (!found.plans.length) throw new UserError(found.looked, 'Give inputs that take another branch of the model.');
   const all = alter(found.plans), { plans, kept } = keptOf(all, request.keep?.layers);
-  const config = readConfig(model.path), tokenizer = loadTokenizer(model.path), { prompt, images: shown, how } = withImage(request.prompt, await readPrompt(request, model, tokenizer), { view, config, tokenizer });
-  const filling = fillInputs(model, prompt, config), inputs = { ...filling, filled: { ...filling.filled, ...how } }, tokens = requestedTokens(inputs), images = withTokens(shown, view, inputs.sides[0]);
   // Whether there are logits is for the whole model to say.
   const logits = inputs.sides.length ? logitsOutput(model, view, all) : undefined, vocabulary = logits === undefined ? undefined : view.dims(logits)?.[2];
   const target = decoderTokens({ request, model, config, prompt, inputs, logits });
@@ -86,6 +90,14 @@ function hasPast(inputs: Inputs): boolean { return Object.entries(inputs.feeds).
 export function keptOf(all: readonly SitePlan[], layers: readonly number[] | undefined): { readonly plans: readonly SitePlan[]; readonly kept?: KeptLayers } {
   const plans = layers ? ofLayers(all, layers) : all;
   return { plans, ...(plans.length < all.length ? { kept: { layers: [...new Set(plans.map(plan => plan.site.layer))].sort((a, b) => a - b), ofSites: all.length } } : {}) };
+}
+
+/** What was listed, unless the inputs of this run take other branches. */
+function branchTaken(whole: Model, listed: Assumed, inputs: Inputs): Assumed {
+  const assumed = Object.fromEntries(Object.keys(listed.assumed).map(name => [name, Number(inputs.feeds[name]?.data[0] ?? 0) !== 0]));
+  if (Object.entries(assumed).every(([name, value]) => listed.assumed[name] === value)) return listed;
+  const model = inlineModel(whole, assumed);
+  return { ...recognise(model), model, assumed };
 }
 
 /** Errors: `UserError` that names a layer that no site has. */

@@ -62,7 +62,7 @@ export function sumFacts([first, ...rest]: readonly RunFacts[]): RunFacts {
 function siteFacts({ site }: SitePlan, { batch, length, source = length }: Tokens): SiteFacts {
   const heads = site.heads ?? 16, kv = site.kvHeads ?? heads, dim = site.headDim ?? 64, value = site.valueDim ?? dim, keys = site.kind === 'cross' ? source : length;
   return {
-    layer: site.layer, elements: batch * (length * heads * dim + keys * kv * (dim + value)),
+    layer: site.layer, ...(site.block && site.weights?.q ? { resid: batch * length * site.weights.q.width } : {}), elements: batch * (length * heads * dim + keys * kv * (dim + value)),
     // lse, entropy, max, max_key a row; received a key; 32 × 32 pooled.
     statisticsBytes: 4 * batch * heads * (4 * length + keys + 32 * 32),
     cells: batch * heads * length * keys, products: batch * heads * length * keys * (dim + value),

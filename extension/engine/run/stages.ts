@@ -45,6 +45,7 @@ export interface Earlier {
 export interface Staging {
   readonly stored: 'F32' | 'F16';
   readonly keepZ: boolean;
+  readonly keepResid?: boolean;
   readonly keepPattern: boolean;
   readonly part: PartWriter;
   readonly side: PartWriter;
@@ -90,6 +91,7 @@ export async function runStages(stages: readonly Stage[], staging: Staging): Pro
       sites.push(writeSite({ plan, taps: taps.sites[i], fetched, part: staging.part, side: staging.side, stored: staging.stored, stage: stages.length === 1 ? '' : `${stage.name}.` }));
       progress({ phase: 'write', done: sites.length, total });
     }
+    for (const { name, output } of taps.resid) { const tensor = fetched.take(output); staging.part.append(name, staging.stored, tensor.dims, tensor.data); }
     if (taps.lastLogits) last = fetched.take(taps.lastLogits);
   }
   for (const [i, stage] of stages.entries()) sha256.set(stage.name, await hashes[i]);
@@ -98,9 +100,9 @@ export async function runStages(stages: readonly Stage[], staging: Staging): Pro
 }
 
 /** `alone`: the session may be kept for the next run. */
-async function runStage({ model, view, plans, logits, gives = [], positions = 0 }: Stage, inputs: Inputs, { stored, keepZ, keepPattern, progress, lap, sparing }: Staging, alone: boolean): Promise<{ readonly fetched: { take(output: string): FetchedTensor }; readonly taps: ReturnType<typeof planTaps> }> {
+async function runStage({ model, view, plans, logits, gives = [], positions = 0 }: Stage, inputs: Inputs, { stored, keepZ, keepResid = false, keepPattern, progress, lap, sparing }: Staging, alone: boolean): Promise<{ readonly fetched: { take(output: string): FetchedTensor }; readonly taps: ReturnType<typeof planTaps> }> {
   const length = Math.max(positions, ...inputs.sides.map(({ ids }) => ids[0].length));
-  const taps = planTaps(model, view, plans, { stored, keepZ, keepPattern, sparing: sparing ?? length >= sparingFrom, broadcastMasks: shapesKnown(plans, inputs), ...(logits ? { logits } : {}) });
+  const taps = planTaps(model, view, plans, { stored, keepZ, keepResid, keepPattern, sparing: sparing ?? length >= sparingFrom, broadcastMasks: shapesKnown(plans, inputs), ...(logits ? { logits } : {}) });
   const skeleton = writeSkeleton(model, taps.edits);
   lap('open');
   progress({ phase: 'session' });

@@ -2,6 +2,7 @@
 import { dataType, type Edits, type GraphView, type Model } from '../onnx/model.ts';
 import type { Operand, ScaleFactor, SitePlan } from '../sites/site-plan.ts';
 import { UserError } from '../../contract/errors.ts';
+import type { Site } from '../../contract/site.ts';
 import { sameValues } from './same-values.ts';
 import { TapGraph } from './tap-graph.ts';
 import { asMatrix, canonical, splitBatch } from './tap-layout.ts';
@@ -13,6 +14,7 @@ export interface TapOptions {
   readonly keepZ: boolean;
   /** Weights that linear attention implies are wanted. */
   readonly keepPattern?: boolean;
+  readonly keepResid?: boolean;
   /** Probabilities are large; see tap-statistics.ts. */
   readonly sparing?: boolean;
   /** Masks without heads of their own leave the graph as [batch, 1, query or 1, key], so that their shape is known beforehand. */
@@ -51,6 +53,8 @@ export interface MaskTap { readonly output: string; readonly as: 'add' | 'keep' 
 export interface Taps {
   readonly edits: Edits;
   readonly sites: readonly SiteTaps[];
+  /** The residual stream before each block, [batch, position, width], by the name that it has in a trace. */
+  readonly resid: readonly { readonly name: string; readonly output: string }[];
   /** float32 [batch, vocabulary] */
   readonly lastLogits?: string;
   /** A sequence, which onnxruntime's binding cannot hand over; see `Runtime.run`. */
@@ -85,7 +89,25 @@ export function planTaps(model: Model, view: GraphView, plans: readonly SitePlan
     const flat = graph.reshape(graph.cast(value, float), graph.concat([graph.ints([-1]), graph.slice(shape, 0, 2, 3)], 0));
     lastLogits = graph.output(graph.node('Gather', [flat, index], { axis: 0 }), float);
   }
-  return { edits: graph.edits(), sites, ...(lastLogits ? { lastLogits } : {}), stop, feeds: { real: [...sides], last: lastLogits !== undefined } };
+  return { edits: graph.edits(), sites, resid: options.keepResid ? tapResid(graph, view, plans, options.stored === 'F16' ? float16 : float) : [], ...(lastLogits ? { lastLogits } : {}), stop, feeds: { real: [...sides], last: lastLogits !== undefined } };
+}
+
+/** Once a block, whatever attends in it. Streams over a grid [batch, rows, columns, width] are laid out row by row. */
+function tapResid(graph: TapGraph, view: GraphView, plans: readonly SitePlan[], type: number): Taps['resid'] {
+  const taps = new Map<string, string>();
+  for (const { site } of plans) {
+    const name = residName(site), value = site.block?.residPre, rank = value === undefined ? undefined : view.dims(value)?.length ?? 3;
+    if (value === undefined || rank === undefined || rank < 2 || taps.has(name)) continue;
+    const own = graph.cast(value, type), shape = graph.shape(value);
+    const three = rank === 3 ? own : rank === 2 ? graph.unsqueeze(own, [0]) : graph.reshape(own, graph.concat([graph.slice(shape, 0, 0, 1), graph.ints([-1]), graph.slice(shape, 0, rank - 1, rank)], 0));
+    taps.set(name, graph.output(three, type));
+  }
+  return [...taps].map(([name, output]) => ({ name, output }));
+}
+
+/** `blocks.3.hook_resid_pre`, `encoder.blocks.3.hook_resid_pre`; of a second attention in a block, before it: `blocks.3.hook_resid_mid`. */
+function residName({ stack, layer, kind }: Site): string {
+  return `${stack === 'main' ? '' : `${stack}.`}blocks.${layer}.${kind === 'cross' ? 'hook_resid_mid' : 'hook_resid_pre'}`;
 }
 
 interface Context { readonly graph: TapGraph; readonly masks: Map<string, MaskTap>; readonly canon: (value: string) => number; readonly sides: Set<string>; readonly options: TapOptions; readonly view: GraphView }

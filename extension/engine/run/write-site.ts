@@ -12,7 +12,8 @@ export interface SiteWriting { readonly plan: SitePlan; readonly taps: SiteTaps;
 
 /** Writes q, k, v, statistics, masks and what parity needs. */
 export function writeSite({ plan, taps, fetched, part, side, stored, stage }: SiteWriting): SiteCapture {
-  const { site } = plan, dims: Partial<Record<'q' | 'k' | 'v' | 'z', readonly number[]>> = {};
+  // Where weights and blocks lie is for the model's own list: a trace does without the model file.
+  const { block: _, weights: __, ...site } = plan.site, dims: Partial<Record<'q' | 'k' | 'v' | 'z', readonly number[]>> = {};
   for (const name of ['q', 'k', 'v', 'z'] as const) {
     const output = taps[name];
     if (output === undefined) continue;

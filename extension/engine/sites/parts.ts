@@ -4,7 +4,7 @@ import type { Site, SitesReport } from '../../contract/site.ts';
 import { fileOf, readFolder } from '../folder/folder.ts';
 import type { Model } from '../onnx/model.ts';
 import { openModel } from '../onnx/open.ts';
-import { recognise, sitesReport, type Recognised } from './recognise.ts';
+import { recogniseInlined, sitesReport, type Recognised } from './recognise.ts';
 import type { SitePlan } from './site-plan.ts';
 
 export interface Part { readonly model: Model; readonly found: Recognised }
@@ -19,13 +19,13 @@ export async function openPair(path: string): Promise<EncoderDecoder | undefined
   if (chosen?.role !== 'decoder' && chosen?.role !== 'decoder-merged') return undefined;
   const file = fileOf(folder, 'encoder', chosen);
   if (!file) return undefined;
-  const decoder = await openModel(chosen.path);
-  if (!statesInput(decoder)) return undefined;
-  const encoder = await openModel(file.path), past = folder.files.find(one => one.role === 'decoder-with-past' && one.variant === chosen.variant);
-  const found = recognise(decoder), heads = alignmentHeads(folder.json('generation_config.json'));
+  const whole = await openModel(chosen.path);
+  if (!statesInput(whole)) return undefined;
+  const found = recogniseInlined(whole), encoding = recogniseInlined(await openModel(file.path)), past = folder.files.find(one => one.role === 'decoder-with-past' && one.variant === chosen.variant);
+  const heads = alignmentHeads(folder.json('generation_config.json'));
   return {
-    encoder: { model: encoder, found: inStackOf(recognise(encoder), 'encoder') },
-    decoder: { model: decoder, found: withAlignment(inStackOf(found, 'decoder'), heads) }, ...(past ? { withPast: past.path } : {}),
+    encoder: { model: encoding.model, found: inStackOf(encoding, 'encoder') },
+    decoder: { model: found.model, found: withAlignment(inStackOf(found, 'decoder'), heads) }, ...(past ? { withPast: past.path } : {}),
   };
 }
 

@@ -1,12 +1,16 @@
 /** Finds the attention of a model: every pattern is tried on every node, sites get their names, what cannot be read is refused by name. */
-import type { RefusedSite, SitesReport } from '../../contract/site.ts';
-import type { Graph, Model, Node } from '../onnx/model.ts';
+import type { RefusedSite, Site, SitesReport } from '../../contract/site.ts';
 import { viewGraph } from '../onnx/graph-view.ts';
+import { branchInputs, inlineModel } from '../onnx/inline.ts';
+import type { GraphView, Model } from '../onnx/model.ts';
 import { modelInfo } from '../onnx/open.ts';
 import { openInputs, pictureInput } from '../onnx/picture-input.ts';
+import { innerAttention } from './inner-attention.ts';
 import { lowered } from './lowering/quantised.ts';
 import { nameSites, type Unnamed } from './names.ts';
 import { patterns } from './patterns/registry.ts';
+import { projectionsOf, weightsOf } from './projections.ts';
+import { blockOf } from './residual.ts';
 import { repeated } from './shared-weights.ts';
 import type { SitePlan } from './site-plan.ts';
 
@@ -17,55 +21,70 @@ export interface Recognised {
   readonly looked: string;
 }
 
-/** The attention sites of `model`, in graph order. Nothing is run and no weight is read. */
+/**
+ * The attention sites of `model`, in graph order, of its main graph: `inlineModel` first puts functions and branches into it.
+ * Nothing is run and no weight is read.
+ */
 export function recognise(model: Model): Recognised {
-  const view = lowered(viewGraph(model)), refused: RefusedSite[] = [], claimed = new Set<Node>();
-  const found: { readonly plan: SitePlan; readonly order: number }[] = [];
-  view.graph.nodes.forEach((node, order) => {
-    if (claimed.has(node)) return;
-    const matches = patterns.map(pattern => pattern.match(node, view)).filter(match => match !== undefined);
-    const plans = matches.filter(match => 'site' in match).sort((a, b) => b.nodes.length - a.nodes.length);
-    if (plans.length) { found.push({ plan: plans[0], order }); claimed.add(node); }
-    else for (const match of matches) if (!('site' in match)) refused.push(match);
-  });
-  const inner = innerNodes(model.graph).filter(node => node.op === 'Softmax' || node.op === 'Attention' || node.op.endsWith('Attention'));
-  for (const node of inner) refused.push({ node: node.name, operator: node.domain ? `${node.domain}.${node.op}` : node.op, reason: 'It lies inside a branch or a loop, where it cannot be read yet; export the model without it.' });
-  for (const node of model.graph.nodes) {
-    if (reachesAttention(model, `${node.domain}:${node.op}`)) refused.push({ node: node.name, operator: `${node.domain}.${node.op}`, reason: 'Its softmax lies inside a function of the model, where it cannot be read yet; export the model with its functions inlined.' });
-  }
-  const unnamed = found.map(({ plan }): Unnamed => ({ module: plan.site.source.module, kind: plan.site.kind }));
+  const view = lowered(viewGraph(model)), { found, refused } = matches(view);
+  refused.push(...innerAttention(view, inside => { const inner = matches(lowered(inside)); return [...inner.found, ...inner.refused]; }));
+  const unnamed = found.map((plan): Unnamed => ({ module: plan.site.source.module, kind: plan.site.kind }));
   let named = nameSites(unnamed);
   // Two attentions in a block are told from one block that is used twice by their weights; they are only looked at where there is doubt.
   if (named.some(({ name }) => /\.\d+$/.test(name))) {
-    const again = repeated(view, found.map(({ plan }) => plan));
+    const again = repeated(view, found);
     named = nameSites(unnamed.map((site, i) => ({ ...site, again: again[i] })));
   }
-  const plans = found.map(({ plan }, i): SitePlan => ({ ...plan, site: { ...plan.site, ...named[i] } }));
+  const plans = found.map((plan, i): SitePlan => ({ ...plan, site: { ...plan.site, ...named[i], ...surroundings(view, plan) } }));
   return { plans, refused, looked: looked(model, refused) };
+}
+
+/** The weights of a site and the residual stream around it. */
+function surroundings(view: GraphView, plan: SitePlan): Pick<Site, 'block' | 'weights'> {
+  const projections = projectionsOf(view, plan);
+  return { block: blockOf(view, projections) ?? null, weights: weightsOf(projections) };
+}
+
+/** Tries every pattern on every node of one graph; the match that covers most wins. */
+function matches(view: GraphView): { readonly found: SitePlan[]; readonly refused: RefusedSite[] } {
+  const found: SitePlan[] = [], refused: RefusedSite[] = [];
+  for (const node of view.graph.nodes) {
+    let best: SitePlan | undefined;
+    const reasons: RefusedSite[] = [];
+    for (const pattern of patterns) {
+      const match = pattern.match(node, view);
+      if (!match) continue;
+      if (!('site' in match)) reasons.push(match); else if (!best || match.nodes.length > best.nodes.length) best = match;
+    }
+    if (best) found.push(best); else refused.push(...reasons);
+  }
+  return { found, refused };
+}
+
+/** The graph of a run that nobody described yet, and its sites. */
+export interface Assumed extends Recognised {
+  readonly model: Model;
+  /** Values of the boolean inputs that decide between branches: all false, as without a past, unless attention lies in the other branches alone. */
+  readonly assumed: Readonly<Record<string, boolean>>;
+}
+
+/** The sites of `model` with its functions and branches unfolded. Both branches of a merged decoder hold the same layers: they are listed once. */
+export function recogniseInlined(model: Model): Assumed {
+  const names = branchInputs(model), all = (value: boolean): Assumed => {
+    const assumed = Object.fromEntries(names.map(name => [name, value])), inlined = inlineModel(model, assumed);
+    return { ...recognise(inlined), model: inlined, assumed };
+  };
+  const without = all(false), other = names.length && !without.plans.length ? all(true) : undefined;
+  return other?.plans.length ? other : without;
 }
 
 /** What `attnscope sites` prints. */
 export function sitesReport(model: Model): SitesReport {
-  const { plans, refused, looked: sentence } = recognise(model);
-  const picture = pictureInput(model)?.name;
-  return { formatVersion: 1, model: modelInfo(model), ...(picture === undefined ? {} : { picture }), inputs: openInputs(model).map(input => input.name), sites: plans.map(plan => plan.site), refused, ...(plans.length ? {} : { looked: sentence }) };
-}
-
-/** Whether a function of the model holds attention, itself or through the functions that it calls. */
-function reachesAttention(model: Model, name: string): boolean {
-  const seen = new Set<string>(), stack = model.functions.has(name) ? [name] : [];
-  for (let at = stack.pop(); at !== undefined; at = stack.pop()) {
-    if (/:(Softmax|\w*Attention)$/.test(at) && !model.functions.has(at)) return true;
-    if (seen.has(at)) continue;
-    seen.add(at);
-    for (const op of model.functions.get(at) ?? []) stack.push(op);
-  }
-  return false;
-}
-
-function innerNodes(graph: Graph): Node[] {
-  const inner = graph.nodes.flatMap(node => [...node.attributes.values()].flatMap(a => [...(a.graph ? [a.graph] : []), ...(a.graphs ?? [])]));
-  return inner.flatMap(branch => [...branch.nodes, ...innerNodes(branch)]);
+  const { model: inlined, plans, refused, looked: sentence, assumed } = recogniseInlined(model), picture = pictureInput(model)?.name;
+  return {
+    formatVersion: 1, model: modelInfo(inlined), ...(picture === undefined ? {} : { picture }), inputs: openInputs(model).map(input => input.name), sites: plans.map(plan => plan.site), refused,
+    ...(Object.keys(assumed).length ? { assumed } : {}), ...(plans.length ? {} : { looked: sentence }),
+  };
 }
 
 function looked(model: Model, refused: readonly RefusedSite[]): string {

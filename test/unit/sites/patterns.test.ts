@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { buildModel } from '../../../extension/engine/onnx/build.ts';
-import { Pieces, encodeNode, encodeValueInfo, tensorOf } from '../../../extension/engine/onnx/encode.ts';
+import { tensorOf } from '../../../extension/engine/onnx/encode.ts';
 import { dataType, type NewAttribute, type NewNode, type NewTensor, type ValueInfo } from '../../../extension/engine/onnx/model.ts';
 import { openModel } from '../../../extension/engine/onnx/open.ts';
 import { recognise, type Recognised } from '../../../extension/engine/sites/recognise.ts';
@@ -129,19 +129,6 @@ describe('operators', () => {
     expect(plans).toEqual([]);
     expect(refused).toEqual([{ node: 'n0', operator: 'com.microsoft.GroupQueryAttention', reason: 'Its 0 key/value heads do not divide its 4 query heads.' }]);
     expect(looked).toContain('1 fused attention operator were looked at');
-  });
-});
-
-describe('where nobody looks yet', () => {
-  it('attention inside a branch or a function of the model is refused by name', async () => {
-    const inner = new Pieces().message(1, encodeNode({ op: 'Softmax', name: 'deep', inputs: ['x'], outputs: ['y'] })).text(2, 'then').message(12, encodeValueInfo({ name: 'y' }));
-    const choose = encodeNode({ op: 'If', name: 'if', inputs: ['c'], outputs: ['z'] }).message(5, new Pieces().text(1, 'then_branch').message(6, inner).varint(20, 5));
-    const graph = new Pieces().message(1, choose).message(1, encodeNode({ op: 'attend', domain: 'local', name: 'call', inputs: ['x'], outputs: ['w'] })).text(2, 'g')
-      .message(11, encodeValueInfo({ name: 'x', type: 1, dims: [2, 2] })).message(11, encodeValueInfo({ name: 'c', type: dataType.bool, dims: [] })).message(12, encodeValueInfo({ name: 'z', type: 1 }));
-    const of = (name: string, op: string, domain: string): Pieces => new Pieces().text(1, name).message(7, encodeNode({ op, domain, name: 'n', inputs: ['a'], outputs: ['b'] })).text(10, 'local');
-    const path = join(folder, 'inner.onnx');
-    writeFileSync(path, new Pieces().varint(1, 9).message(7, graph).message(8, new Pieces().varint(2, 18)).message(25, of('attend', 'helper', 'local')).message(25, of('helper', 'Softmax', '')).join());
-    expect(recognise(await openModel(path)).refused.map(({ node, operator }) => [node, operator])).toEqual([['deep', 'Softmax'], ['call', 'local.attend']]);
   });
 });
 

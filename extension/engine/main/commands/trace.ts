@@ -16,7 +16,7 @@ const keeps = ['q', 'k', 'v', 'z', 'pattern', 'resid'];
 const mostPrompt = 16 * 2 ** 20;
 
 export const trace: Command = {
-  usage: 'trace MODEL [--file NAME.onnx] --out FILE.attntrace (--prompt TEXT [--pair TEXT | --chat] | --prompt-file F | --ids 1,2,3 | --inputs F.safetensors | --audio F.wav [--language CODE] [--task transcribe|translate]) [--image F.png] [--generate N [--sample [--temperature T] [--top-k K] [--top-p P] [--seed S]]] [--keep q,k,v,z,pattern] [--layers 0-3,10] [--dtype auto|fp16|fp32] [--device auto|cpu] [--json]',
+  usage: 'trace MODEL [--file NAME.onnx] --out FILE.attntrace (--prompt TEXT [--pair TEXT | --chat] | --prompt-file F | --ids 1,2,3 | --inputs F.safetensors | --audio F.wav [--language CODE] [--task transcribe|translate]) [--image F.png] [--generate N [--sample [--temperature T] [--top-k K] [--top-p P] [--seed S]]] [--keep q,k,v,z,pattern,resid] [--layers 0-3,10] [--dtype auto|fp16|fp32] [--device auto|cpu] [--json]',
   options: {
     file: { type: 'string' }, out: { type: 'string' }, prompt: { type: 'string' }, pair: { type: 'string' }, chat: { type: 'boolean' }, 'prompt-file': { type: 'string' }, ids: { type: 'string' }, inputs: { type: 'string' }, image: { type: 'string' }, audio: { type: 'string' }, language: { type: 'string' }, task: { type: 'string' },
     generate: { type: 'string' }, sample: { type: 'boolean' }, temperature: { type: 'string' }, 'top-k': { type: 'string' }, 'top-p': { type: 'string' }, seed: { type: 'string' }, keep: { type: 'string' }, layers: { type: 'string' }, dtype: { type: 'string' }, device: { type: 'string' }, json: { type: 'boolean' },
