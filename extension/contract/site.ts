@@ -71,7 +71,7 @@ export interface BlockValues {
   readonly residPre: string;
   /** What the projections of q read, where that is not residPre itself: the normed stream. */
   readonly ln1: string | null;
-  /** What is added to the stream: behind W_O, its bias, and norms or scales of its own. */
+  /** What is added to the stream: behind W_O, its bias (but one that a SkipLayerNormalization adds), and norms or scales of its own. */
   readonly attnOut: string;
   readonly residMid: string | null;
   readonly ln2: string | null;
@@ -86,6 +86,8 @@ export interface ProjectionWeights { readonly q: WeightPlace | null; readonly k:
  * at[0] + h · at[1] + d · at[2]; along the other lies the width of the stream. k and v have their own heads (GQA).
  */
 export interface WeightPlace {
+  /** The value that it is multiplied with, [… , width] or, for W_O, [… , head · dim]. */
+  readonly reads: string;
   readonly tensor: string;
   readonly axis: 0 | 1;
   readonly at: readonly [base: number, head: number, dim: number];

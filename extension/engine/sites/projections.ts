@@ -4,6 +4,7 @@ import type { GraphView, Node } from '../onnx/model.ts';
 import { axesOfLayout, extent, stepBack, type Axis, type Sizes, type State } from './axes-back.ts';
 import type { Operand, SitePlan } from './site-plan.ts';
 import { activations, attributeInt, passes } from './walk.ts';
+import { withAdded } from './with-added.ts';
 
 export interface Projection {
   readonly node: Node;
@@ -13,7 +14,8 @@ export interface Projection {
 export interface Projections { readonly q?: Projection; readonly k?: Projection; readonly v?: Projection; readonly o?: Projection }
 
 /** Projections of one site, as far as they are products with initializers. */
-export function projectionsOf(view: GraphView, plan: SitePlan): Projections {
+export function projectionsOf(graph: GraphView, plan: SitePlan): Projections {
+  const view = plan.added ? withAdded(graph, plan.added) : graph;
   const { heads, kvHeads, headDim, valueDim } = plan.site, kv = kvHeads ?? heads;
   const into = (operand: Operand | undefined, h: number | null, d: number | null): Projection | undefined => (operand && h && d ? projectionBehind(view, operand, { h, d }) : undefined);
   const found = { q: into(plan.q, heads, headDim), k: into(plan.k, kv, headDim), v: into(plan.v, kv, valueDim ?? headDim), o: plan.out && heads && (valueDim ?? headDim) ? projectionAfter(view, plan.out, { h: heads, d: (valueDim ?? headDim)! }) : undefined };
@@ -60,7 +62,8 @@ function projectionAfter(view: GraphView, operand: Operand, sizes: Sizes): Proje
     for (const node of view.consumers(queue[i])) {
       if (isLinear(view, node) && node.inputs[0] === queue[i]) {
         const axis: Axis = { terms: [{ atom: 'h', stride: sizes.d }, { atom: 'd', stride: 1 }], base: 0 };
-        return leadsTo(view, queue[i], axis, { value: operand.value, axes: wanted, sizes }) ? projection(view, node, { axis, side: 'rows', sizes, path: [] }) : undefined;
+        const found = leadsTo(view, queue[i], axis, { value: operand.value, axes: wanted, sizes }) ? projection(view, node, { axis, side: 'rows', sizes, path: [] }) : undefined;
+        return found && !found.weights.bias ? withBiasAfter(view, found) : found;
       }
       if ((passes(node) || layouts.has(node.op)) && node.inputs[0] === queue[i] && !seen.has(node.outputs[0])) { seen.add(node.outputs[0]); queue.push(node.outputs[0]); }
     }
@@ -116,7 +119,7 @@ interface Draft { readonly tensor: string; readonly axis: 0 | 1; readonly at: We
 function checked(node: Node, side: 'columns' | 'rows', { rows, columns }: { readonly rows: number; readonly columns: number }, { sizes, tensor, axis, at, bias, quantization }: Draft, of: Axis): Projection | undefined {
   const own = side === 'columns' ? columns : rows, width = side === 'columns' ? rows : columns;
   if (extent(of, sizes) > own) return undefined;
-  return { node, weights: { tensor, axis, at, heads: sizes.h, dim: sizes.d, width, bias, quantization } };
+  return { node, weights: { reads: node.inputs[0], tensor, axis, at, heads: sizes.h, dim: sizes.d, width, bias, quantization } };
 }
 
 /** Index of head h and dim d: at[0] + h · at[1] + d · at[2]. */
@@ -132,6 +135,22 @@ function withBias(view: GraphView, found: Projection, node: Node, { value, axes 
   const at = last && axes.slice(0, -1).every(axis => !axis.terms.length) ? placesOf(last, sizes) : undefined;
   const bias = other === undefined || activations(view).has(other) || !at ? null : vector(view, other, at);
   return bias ? { ...found, weights: { ...found.weights, bias } } : found;
+}
+
+/** The bias of W_O: added to what the product gives, perhaps behind a reshape or a cast. */
+function withBiasAfter(view: GraphView, found: Projection): Projection {
+  let value = found.node.outputs[0];
+  for (let steps = 0; steps < 4; steps++) {
+    const readers: readonly Node[] = view.consumers(value), [node] = readers;
+    if (readers.length !== 1) break;
+    if (node.op === 'Add') {
+      const bias = vector(view, node.inputs[node.inputs[0] === value ? 1 : 0], undefined), size = bias && view.graph.initializers.get(bias.tensor)?.dims.reduce((a, b) => a * b, 1);
+      return bias && size === found.weights.width ? { ...found, weights: { ...found.weights, bias } } : found;
+    }
+    if (!passes(node) && node.op !== 'Reshape') break;
+    [value] = node.outputs;
+  }
+  return found;
 }
 
 /** A vector among the initializers; `at` undefined: all of it, as the bias of W_O. */

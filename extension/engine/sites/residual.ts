@@ -95,7 +95,7 @@ function sumWithin(view: GraphView, value: string): boolean { return view.consum
 
 /** What the first product with a weight behind the stream reads. */
 function firstLinear(view: GraphView, stream: string, until: Node): string | undefined {
-  const queue = [stream], seen = new Set(queue);
+  const made = view.producer(stream), queue = made && skips.has(made.op) ? [stream, made.outputs[0]] : [stream], seen = new Set(queue);
   for (let i = 0; i < queue.length && i < mostInside; i++) for (const node of view.consumers(queue[i])) {
     if (node === until) continue;
     if (isLinear(view, node) && node.inputs[0] === queue[i]) return queue[i];
@@ -117,6 +117,8 @@ function ancestors(view: GraphView, value: string): Set<string> {
     seen.add(queue[i]);
     const node = view.producer(queue[i]);
     if (node && node.op !== 'Shape') queue.push(...node.inputs);
+    // The sum that a norm read gives beside what it normed.
+    if (node && skips.has(node.op) && node.outputs[3]) seen.add(node.outputs[3]);
   }
   return seen;
 }

@@ -21,6 +21,15 @@ function liveOf(view: GraphView): Live {
 /** Values that depend on what the model is given, so: activations, not weights (nor what is made of weights alone). */
 export function activations(view: GraphView): ReadonlySet<string> { return liveOf(view).any; }
 
+/** Tells that `view` has the activations of `base` and those of `more`, which may grow; gives the question itself. */
+export function alsoLive(view: GraphView, base: GraphView, more: ReadonlySet<string>): (value: string) => boolean {
+  const { any, values } = liveOf(base);
+  class Joined extends Set<string> { override has(value: string): boolean { return more.has(value) || any.has(value); } }
+  const joined = new Joined();
+  views.set(view, { any: joined, values });
+  return value => joined.has(value);
+}
+
 /** Values that depend on more of the inputs than their sizes: not a learned query that is only repeated for every sample. */
 export function dataDependent(view: GraphView): ReadonlySet<string> { return liveOf(view).values; }
 

@@ -75,13 +75,31 @@ describe.each(zooCases().map(zoo => [`${zoo.architecture}/${zoo.export}`, zoo] a
   });
 });
 
-describe.each(formCases().map(zoo => [`${zoo.architecture}/${zoo.export}`, zoo] as const))('%s', (_, zoo) => {
-  it('locates what is there, within its tensor', async () => {
-    const model = await openModel(zoo.file);
-    for (const { site } of recognise(model).plans) for (const place of Object.values(site.weights!)) {
-      if (!place) continue;
-      const dims = model.graph.initializers.get(place.tensor)!.dims;
-      expect(place.at[0] + (place.heads - 1) * place.at[1] + (place.dim - 1) * place.at[2]).toBeLessThan(dims[place.axis]);
+describe.each(formCases().map(zoo => [`${zoo.architecture}/${zoo.export}`, zoo] as const))('%s', (name, zoo) => {
+  it('has q, k and v, and what follows z, from the weights and biases that were located', async () => {
+    const model = await openModel(zoo.file), { plans } = recognise(model), places = plans.flatMap(plan => (['q', 'k', 'v', 'o'] as const).flatMap(part => { const place = plan.site.weights![part], operand = part === 'o' ? plan.out : plan[part]; return place && operand ? [{ part, place, operand }] : []; }));
+    for (const { place } of places) expect(place.at[0] + (place.heads - 1) * place.at[1] + (place.dim - 1) * place.at[2]).toBeLessThan(model.graph.initializers.get(place.tensor)!.dims[place.axis]);
+    const values = [...new Set(places.flatMap(({ place, operand }) => [place.reads, operand.value]))].filter(value => !value.startsWith('attnscope.')), nodes = values.map((value, i) => ({ op: 'Identity', name: `tap_${i}`, inputs: [value], outputs: [`tap_${i}`] }));
+    const ran = await runModel(model, readReference(zoo.reference), { nodes, outputs: nodes.map(node => ({ name: node.outputs[0] })) });
+    let checked = 0;
+    for (const { part, place, operand } of places) {
+      if (part === 'o' || !values.includes(operand.value)) continue;
+      const read = ran[`tap_${values.indexOf(place.reads)}`].data as Float32Array, made = normalise(ran[`tap_${values.indexOf(operand.value)}`], operand), { data, bias } = readWeights(model, place, part), own = place.heads * place.dim, rows = read.length / place.width;
+      expect(made.data.length).toBe(rows * own);
+      // PyTorch's own layer works with positions first.
+      const [first] = ran[`tap_${values.indexOf(place.reads)}`].dims, [batch, positions] = made.shape, turned = zoo.architecture === 'library' && first === positions;
+      let worst = 0;
+      for (let r = 0; r < rows; r++) for (let i = 0; i < own; i++) {
+        let sum = bias?.[i] ?? 0;
+        const from = turned ? (r % positions) * batch + Math.floor(r / positions) : r;
+        for (let x = 0; x < place.width; x++) sum += read[from * place.width + x] * data[x * own + i];
+        worst = Math.max(worst, Math.abs(sum - made.data[r * own + i]));
+      }
+      expect(worst, `${name} ${part}`).toBeLessThan(1e-5);
+      checked++;
     }
+    expect(checked).toBe(plans.filter(plan => plan.q).length * 3);
+    // These are trained from PyTorch's own start: no bias of theirs is zero.
+    expect(places.filter(({ place }) => !place.bias).map(({ part }) => part)).toEqual([]);
   });
 });
