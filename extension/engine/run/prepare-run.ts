@@ -66,7 +66,7 @@ export async function prepareRun(request: TraceRequest, alter: (plans: readonly 
   // Whether there are logits is for the whole model to say.
   const logits = inputs.sides.length ? logitsOutput(model, view, all) : undefined, vocabulary = logits === undefined ? undefined : view.dims(logits)?.[2];
   const target = decoderTokens({ request, model, config, prompt, inputs, logits });
-  const generation = target ? undefined : readGeneration(request, { model, config, inputs, logits, tokenizer }), length = tokens.length + (generation?.count ?? 0), alone = target !== undefined || logits === undefined || hasPast(inputs) || all.some(plan => plan.shared), behind = alone ? undefined : await decoderWithPast(model, request), cache = alone ? undefined : behind?.cache ?? cacheOf(model);
+  const generation = target ? undefined : readGeneration(request, { model, config, inputs, logits, tokenizer }), length = tokens.length + (generation?.count ?? 0), alone = target !== undefined || logits === undefined || hasPast(inputs) || all.some(plan => plan.shared), behind = alone ? undefined : mergedSteps(whole, found, request) ?? await decoderWithPast(model, request), cache = alone ? undefined : behind?.cache ?? cacheOf(model);
   const atOnce = factsOf({ model, plans, tokens: { ...tokens, length }, ...(vocabulary === undefined ? {} : { vocabulary }), textLength: request.prompt.kind === 'text' ? request.prompt.text.length + (request.prompt.pair?.length ?? 0) : 0, out: request.out });
   const rowsAtOnce = cache && (rows ?? rowsThatFit(atOnce)), facts = rowsAtOnce === undefined ? atOnce : { ...atOnce, rowsAtOnce };
   const main: Stage = { name: 'model', model, view, plans, inputs: earlier => (target ? target(earlier.progress) : inputs), ...(logits === undefined ? {} : { logits }) };
@@ -74,11 +74,21 @@ export async function prepareRun(request: TraceRequest, alter: (plans: readonly 
   return { stages: [main], main, config, tokenizer, images, facts, ...(decoder ? { decoder } : {}), ...(kept ? { kept } : {}), input: fed => traceInput(request, prompt, fed.get('model')!, { tokenizer, config, tokens }) };
 }
 
+interface Steps { readonly next: Stage; readonly cache: readonly CachePair[] }
+
+/** The other branch of a merged decoder, which the steps behind its cache take. */
+function mergedSteps(whole: Model, { model, assumed }: Assumed, request: TraceRequest): Steps | undefined {
+  return assumed['use_cache_branch'] === false ? stepsOf(model, inlineModel(whole, { ...assumed, use_cache_branch: true }), request) : undefined;
+}
+
 /** decoder_with_past_model.onnx beside decoder_model.onnx, where the one's outputs fill the other's past. */
-async function decoderWithPast(model: Model, request: TraceRequest): Promise<{ readonly next: Stage; readonly cache: readonly CachePair[] } | undefined> {
+async function decoderWithPast(model: Model, request: TraceRequest): Promise<Steps | undefined> {
   const folder = readFolder(model.path), file = folder.chosen?.role === 'decoder' ? fileOf(folder, 'decoder-with-past') : undefined;
-  if (!file) return undefined;
-  const other = await openModel(file.path), view = viewGraph(other), { plans } = recognise(other), cache = cacheOf(other), outputs = new Set(model.graph.outputs.map(output => output.name)), logits = logitsOutput(other, view, plans);
+  return file && stepsOf(model, await openModel(file.path), request);
+}
+
+function stepsOf(model: Model, other: Model, request: TraceRequest): Steps | undefined {
+  const view = viewGraph(other), { plans } = recognise(other), cache = cacheOf(other), outputs = new Set(model.graph.outputs.map(output => output.name)), logits = logitsOutput(other, view, plans);
   if (!cache?.every(({ present }) => outputs.has(present)) || logits === undefined) return undefined;
   return { cache, next: { name: 'next', model: other, view, plans: keptOf(plans, request.keep?.layers).plans, inputs: () => { throw new Error('Its inputs are those of a step.'); }, logits } };
 }
