@@ -36,13 +36,22 @@ export function recognise(model: Model): Recognised {
     named = nameSites(unnamed.map((site, i) => ({ ...site, again: again[i] })));
   }
   const plans = found.map((plan, i): SitePlan => ({ ...plan, site: { ...plan.site, ...named[i], ...surroundings(view, plan) } }));
-  return { plans, refused, looked: looked(model, refused) };
+  return { plans: withoutMlp(plans), refused, looked: looked(model, refused) };
 }
 
 /** The weights of a site and the residual stream around it. */
 function surroundings(view: GraphView, plan: SitePlan): Pick<Site, 'block' | 'weights'> {
   const projections = projectionsOf(view, plan);
   return { block: blockOf(view, projections) ?? null, weights: weightsOf(projections) };
+}
+
+/** Where what comes next on the stream is another attention (as cross attention behind self attention), there is no MLP in between. */
+function withoutMlp(plans: readonly SitePlan[]): readonly SitePlan[] {
+  const attends = new Set(plans.map(plan => plan.site.block?.attnOut));
+  return plans.map(plan => {
+    const { block } = plan.site;
+    return block?.mlpOut && attends.has(block.mlpOut) ? { ...plan, site: { ...plan.site, block: { ...block, ln2: null, mlpOut: null, residPost: block.residMid } } } : plan;
+  });
 }
 
 /** Tries every pattern on every node of one graph; the match that covers most wins. */
