@@ -18,12 +18,15 @@ export async function runCommand(page, title) {
   }
 }
 
-/** The palette with `text` in it; one that is just closing takes no text. */
-export async function openPalette(page, text) {
+/** The palette with `text` in it. */
+export function openPalette(page, text) { return typed(page, 'F1', `>${text}`); }
+
+/** Presses `key` for a quick input and types into it; one that is just closing takes no text. */
+async function typed(page, key, text) {
   const input = page.locator('.quick-input-widget input').first();
   for (let tries = 1; ; tries++) {
-    await page.keyboard.press('F1');
-    try { await input.waitFor({ timeout: 5_000 }); return await input.fill(`>${text}`, { timeout: 3_000 }); } catch (error) {
+    await page.keyboard.press(key);
+    try { await input.waitFor({ timeout: 5_000 }); return await input.fill(text, { timeout: 3_000 }); } catch (error) {
       if (tries === 5) throw error;
     }
   }
@@ -31,10 +34,7 @@ export async function openPalette(page, text) {
 
 /** Opens a file of the workspace through quick open; `path` as the workspace shows it. */
 export async function openFile(page, path) {
-  await page.keyboard.press('Control+P');
-  const input = page.locator('.quick-input-widget input').first();
-  await input.waitFor();
-  await input.fill(path);
+  await typed(page, 'Control+P', path);
   await page.locator('.quick-input-list .monaco-list-row', { hasText: path.split('/').pop() }).first().click();
   await page.locator('.tab', { hasText: path.split('/').pop() }).first().waitFor();
 }
@@ -60,10 +60,7 @@ export async function webviewFrame(page, probe, timeoutMs = 30_000) {
 
 /** Puts the cursor on a line of the editor in front (1-based), so that it is rendered. */
 export async function goToLine(page, line) {
-  await page.keyboard.press('Control+G');
-  const input = page.locator('.quick-input-widget input').first();
-  await input.waitFor();
-  await input.fill(`:${line}`);
+  await typed(page, 'Control+G', `:${line}`);
   await page.keyboard.press('Enter');
 }
 
