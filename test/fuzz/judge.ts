@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'nod
 import { join } from 'node:path';
 import { Engine } from '../../extension/children/engine.ts';
 import { PeerGone, UserError } from '../../extension/contract/errors.ts';
-import { random } from '../dice.ts';
+import { randomFrom } from '../../extension/engine/maths/random.ts';
 import { pick } from './mutate.ts';
 import type { Seed, Target } from './target.ts';
 
@@ -25,7 +25,7 @@ export async function fuzz(target: Target, [first, end]: readonly [number, numbe
   const engine = new Engine({ scripts: bed.scripts, onGone: role => gone.push(role) });
   try {
     for (let nth = first; nth < end; nth++) {
-      const dice = random(seed * 1_000_003 + nth), from = pick(dice, target.seeds), { how, bytes } = target.mutate(from.bytes, dice);
+      const dice = randomFrom(seed * 1_000_003 + nth), from = pick(dice, target.seeds), { how, bytes } = target.mutate(from.bytes, dice);
       writeFileSync(join(folder, target.file), bytes);
       gone = [];
       const verdict: Verdict = { target: target.name, nth, how, ...await used(target, engine, folder, from, () => gone) };

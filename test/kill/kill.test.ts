@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { Engine } from '../../extension/children/engine.ts';
-import { random } from '../dice.ts';
+import { randomFrom } from '../../extension/engine/maths/random.ts';
 import { hashOf, struckWalk, walk, type Bench, type Moment, type Outcome } from './walk.ts';
 import { safetensorsProblem } from './whole.ts';
 
@@ -45,7 +45,7 @@ it('the judge finds a trace that was cut, and one that is no trace', () => {
 });
 
 it(`${count} moments, seed ${seed}`, { timeout: 60_000 + count * 30_000 }, async () => {
-  const dice = random(seed), outcomes: (Outcome & Moment)[] = [];
+  const dice = randomFrom(seed), outcomes: (Outcome & Moment)[] = [];
   for (let n = 0; n < count; n++) {
     const moment: Moment = { role: dice() < 0.5 ? 'runner' : 'analysis', afterMs: dice() * wholeMs };
     outcomes.push({ ...moment, ...await struckWalk(bench, moment, `walk-${n}`) });
