@@ -109,7 +109,7 @@ function readPromptFile(file: string): string {
 function inputLines(input: TraceInput): (readonly string[])[] {
   const { audio, target, given } = input, said = target ?? (audio ? input : undefined), own = said || given === undefined ? [] : [['generated', `${input.ids[0].length - given} tokens: ${JSON.stringify(input.tokens[0].slice(given).join(''))}`]], sizes = (of: TokenSequence): string => `${of.ids.length} × ${of.ids[0]?.length ?? 0} tokens`;
   const heard = audio ? `${audio.file ?? 'features'}: ${audio.seconds === undefined ? '' : `${audio.seconds.toFixed(1)} s, `}${audio.positions} positions${audio.secondsPerPosition === undefined ? '' : ` of ${Math.round(audio.secondsPerPosition * 1000)} ms`}` : sizes(input);
-  return [['input', heard], ...own, ...(said ? [['decoder', `${sizes(said)}${said.ids.length === 1 ? `: ${said.tokens[0].slice(given ?? 0).join('').trim()}` : ''}`]] : [])];
+  return [['input', heard], ...own, ...(said ? [['decoder', `${sizes(said)}${said.ids.length === 1 && (given ?? 0) < said.ids[0].length ? `: ${said.tokens[0].slice(given ?? 0).join('').trim()}` : ''}`]] : [])];
 }
 
 /** Which weight file a folder stood for, where it has several of that part. */
