@@ -79,13 +79,6 @@ export function askPrompt(model: string, history: readonly string[], { pair: tak
   });
 }
 
-/** A WAV file for a speech model; the dialog opens where the last one lies. Undefined: the user closed it. */
-export async function askSound(model: string, last: Prompt | undefined): Promise<Prompt | undefined> {
-  const folder = last?.kind === 'audio' ? dirname(last.file) : vscode.workspace.workspaceFolders?.[0]?.uri.fsPath;
-  const chosen = await vscode.window.showOpenDialog({ title: `Trace Attention: sound for ${basename(model)}`, openLabel: 'Trace', filters: { 'WAV sound': ['wav'] }, canSelectMany: false, ...(folder ? { defaultUri: vscode.Uri.file(folder) } : {}) });
-  return chosen?.[0] && { kind: 'audio', file: chosen[0].fsPath };
-}
-
 /** Token ids are no message. */
 function withMore(prompt: Prompt & { readonly kind: 'text' | 'ids' }, { generate, chat }: NonNullable<Row['more']>): Prompt {
   return { ...prompt, ...(generate ? { generate } : {}), ...(chat && prompt.kind === 'text' ? { chat } : {}) };

@@ -8,8 +8,8 @@ import type { RunFacts } from '../contract/estimate.ts';
 import { roleOf } from '../contract/model-role.ts';
 import { withoutRuntime } from '../contract/platform.ts';
 import type { SitesReport } from '../contract/site.ts';
-import { askImage } from './ask-image.ts';
-import { askModel, askPrompt, askSound } from './asking.ts';
+import { askMedia } from './ask-media.ts';
+import { askModel, askPrompt } from './asking.ts';
 import type { HostEngine } from './engine.ts';
 import { showFailure } from './failures.ts';
 import { askWhenLarge, largeTraceBytes } from './large-run.ts';
@@ -173,7 +173,11 @@ function keptBefore(session: Session, model: string, prompt: Prompt): Kept | und
 /** Given, else remembered if it fits the model, else asked for: a text or ids, an image where the model looks at one, or both. */
 async function promptFor(model: string, args: TraceArguments, remembered: Prompt | undefined, { session, engine }: { readonly session: Session; readonly engine: HostEngine }): Promise<Prompt | undefined> {
   if (typeof args.prompt === 'object') return args.prompt;
-  if (await hears(engine, model)) return remembered?.kind === 'audio' && existsSync(remembered.file) && !args.ask ? remembered : askSound(model, remembered);
+  if (await hears(engine, model)) {
+    if (remembered?.kind === 'audio' && existsSync(remembered.file) && !args.ask) return remembered;
+    const file = await askMedia('sound', model, remembered?.kind === 'audio' ? remembered.file : undefined);
+    return file === undefined ? undefined : { kind: 'audio', file };
+  }
   const tokenizer = hasTokenizer(model), known = session.latest().find(one => one.model === model)?.prompt, before = imageOf(known) ?? imageOf(remembered);
   const fits = remembered && remembered.kind !== 'audio' && (remembered.kind !== 'text' || tokenizer) && (imageOf(remembered) === undefined || existsSync(imageOf(remembered)!));
   // What ran before on this very model needs no look at it.
@@ -194,7 +198,7 @@ async function promptFor(model: string, args: TraceArguments, remembered: Prompt
     if (said === undefined) return undefined;
   }
   if (!image) return said;
-  const file = before !== undefined && existsSync(before) && !args.ask ? before : await askImage(model, before);
+  const file = before !== undefined && existsSync(before) && !args.ask ? before : await askMedia('image', model, before);
   if (file === undefined) return undefined;
   return said === undefined ? { kind: 'image', image: file } : said.kind === 'audio' ? said : { ...said, image: file };
 }

@@ -39,6 +39,16 @@ export async function openFile(page, path) {
   await page.locator('.tab', { hasText: path.split('/').pop() }).first().waitFor();
 }
 
+/** Chooses an entry of the context menu of a row. */
+export async function rowMenu(page, row, entry) {
+  await row.click({ button: 'right' });
+  const item = page.locator('.monaco-menu-container .action-item', { hasText: entry }).first();
+  await item.hover();
+  // A menu takes no click in its first moment.
+  for (let tries = 0; await item.isVisible() && tries < 10; tries++) { await item.click({ timeout: 2_000 }).catch(() => undefined); await page.waitForTimeout(200); }
+  await item.waitFor({ state: 'hidden' });
+}
+
 /** The first code lens on the screen whose text matches; go to its line first, since only lines on the screen have one. */
 export function lens(page, text) {
   return page.locator('.codelens-decoration a', { hasText: text }).filter({ visible: true }).first();

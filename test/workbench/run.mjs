@@ -16,6 +16,7 @@ import { compareCases, twoTraces } from './walk/compare.mjs';
 import { exportCases, exportWorkspace } from './walk/export.mjs';
 import { groundingCases, llavaWorkspace } from './walk/grounding.mjs';
 import { generateCases } from './walk/generate.mjs';
+import { hearCases, speechWorkspace } from './walk/hear.mjs';
 import { mannersCases, withoutModels } from './walk/manners.mjs';
 import { gridTraces, overviewCases } from './walk/overview.mjs';
 import { sourceCases, sourceWorkspace } from './walk/source.mjs';
@@ -31,6 +32,7 @@ const walks = {
   compare: { prepare: twoTraces, cases: compareCases },
   export: { prepare: exportWorkspace, cases: exportCases },
   generate: { prepare: () => undefined, cases: generateCases },
+  hear: { prepare: speechWorkspace, cases: hearCases },
   overview: { prepare: gridTraces, cases: overviewCases },
   source: { prepare: sourceWorkspace, cases: sourceCases },
   views: { prepare: () => undefined, cases: viewsCases },

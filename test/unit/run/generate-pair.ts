@@ -16,6 +16,25 @@ export function generatePair(folder: string, size: PairSize = {}): string {
   return folder;
 }
 
+/** A speech folder with everything that stands beside Whisper's graphs: features, languages, tasks, alignment heads. */
+export function generateSpeech(folder: string): string {
+  const json = (name: string, value: unknown): void => writeFileSync(join(folder, name), JSON.stringify(value));
+  generatePair(folder, { speech: true });
+  json('config.json', { decoder_start_token_id: 3, eos_token_id: 39, vocab_size: 40 });
+  json('preprocessor_config.json', { feature_size: 16, chunk_length: 1, sampling_rate: 16_000, hop_length: 160, n_fft: 400 });
+  json('generation_config.json', { decoder_start_token_id: 3, is_multilingual: true, lang_to_id: { '<|en|>': 5, '<|de|>': 6, '<|fr|>': 8 }, task_to_id: { transcribe: 9, translate: 10 }, no_timestamps_token_id: 12, alignment_heads: [[1, 1], [0, 0], [1, 0], [9, 9]], begin_suppress_tokens: [0] });
+  return folder;
+}
+
+/** A rising tone of 0.75 s, 16 bits at 16 kHz. */
+export function generateSound(file: string): string {
+  const samples = 12_000, wav = Buffer.alloc(44 + 2 * samples);
+  wav.write('RIFF', 0); wav.write('WAVEfmt ', 8); wav.writeUInt32LE(16, 16); wav.writeUInt16LE(1, 20); wav.writeUInt16LE(1, 22); wav.writeUInt32LE(16_000, 24); wav.writeUInt32LE(32_000, 28); wav.writeUInt16LE(2, 32); wav.writeUInt16LE(16, 34); wav.write('data', 36); wav.writeUInt32LE(2 * samples, 40);
+  for (let i = 0; i < samples; i++) wav.writeInt16LE(Math.round(9_000 * Math.sin(i * (0.05 + i * 1e-5))), 44 + 2 * i);
+  writeFileSync(file, wav);
+  return file;
+}
+
 /** Both in one graph, as an exporter writes the whole model: `input_ids`, `attention_mask`, `decoder_input_ids` → `logits`. */
 export function generateInOne(file: string, size: PairSize = {}): string {
   const first = encoder(size), second = decoder(size, false), same = (from: string, to: string): NewNode => ({ op: 'Identity', name: `/${to}`, inputs: [from], outputs: [to] });

@@ -14,7 +14,7 @@ import { readDecodingRules } from '../../../extension/engine/run/decoding-rules.
 import { reportSites } from '../../../extension/engine/sites/parts.ts';
 import { openTrace } from '../../../extension/engine/trace/open.ts';
 import { readReference, type ZooTensor } from '../../zoo/cases.ts';
-import { generateInOne, generatePair } from './generate-pair.ts';
+import { generateInOne, generatePair, generateSound, generateSpeech } from './generate-pair.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'attnscope-pair-')), out = join(root, 'out.attntrace');
 afterAll(() => rmSync(root, { recursive: true, force: true }));
@@ -114,14 +114,7 @@ describe('a folder with encoder and decoder', () => {
 });
 
 describe('a speech folder', () => {
-  const folder = generatePair(join(root, 'speech'), { speech: true }), shown = generatePair(join(root, 'speech-shown'), { speech: true, shown: true }), sound = join(root, 'sound.wav');
-  json(folder, 'config.json', config);
-  json(folder, 'preprocessor_config.json', { feature_size: 16, chunk_length: 1, sampling_rate: 16_000, hop_length: 160, n_fft: 400 });
-  json(folder, 'generation_config.json', { decoder_start_token_id: 3, is_multilingual: true, lang_to_id: { '<|en|>': 5, '<|de|>': 6, '<|fr|>': 8 }, task_to_id: { transcribe: 9, translate: 10 }, no_timestamps_token_id: 12, alignment_heads: [[1, 1], [0, 0], [1, 0], [9, 9]], begin_suppress_tokens: [0] });
-  const wav = Buffer.alloc(44 + 2 * 12_000);
-  wav.write('RIFF', 0); wav.write('WAVEfmt ', 8); wav.writeUInt32LE(16, 16); wav.writeUInt16LE(1, 20); wav.writeUInt16LE(1, 22); wav.writeUInt32LE(16_000, 24); wav.writeUInt32LE(32_000, 28); wav.writeUInt16LE(2, 32); wav.writeUInt16LE(16, 34); wav.write('data', 36); wav.writeUInt32LE(24_000, 40);
-  for (let i = 0; i < 12_000; i++) wav.writeInt16LE(Math.round(9_000 * Math.sin(i * (0.05 + i * 1e-5))), 44 + 2 * i);
-  writeFileSync(sound, wav);
+  const folder = generateSpeech(join(root, 'speech')), shown = generatePair(join(root, 'speech-shown'), { speech: true, shown: true }), sound = generateSound(join(root, 'sound.wav'));
 
   it('hears a WAV file, finds its language, and knows the time of every position and the heads that follow it', async () => {
     const { manifest, patterns } = await trace(folder, { kind: 'audio', file: sound }, { generate: 4 }), { ids, given, audio } = manifest.input;

@@ -126,7 +126,7 @@ describe('another version of the file', () => {
   });
   it('copied into the workspace, while the package\'s own file is not to be found: nothing', async () => {
     const text = readFileSync(fileOf('gpt2'), 'utf8'), copy = { ...await document(text, '/home/me/project/my_gpt2.py'), text }, [link] = linkSites({ sites: await dynamo(), modelFile: 'm.onnx' }, [copy]);
-    expect([link.level, link.how]).toEqual(['none', 'It ran in `/opt/torch/.venv/lib/python3.12/site-packages/transformers/models/gpt2/modeling_gpt2.py` of an installed package; the class `GPT2Attention` here is a copy of it.']);
+    expect([link.level, link.how]).toEqual(['none', 'It ran in `site/of/exporter/lib/python3.12/site-packages/transformers/models/gpt2/modeling_gpt2.py` of an installed package; the class `GPT2Attention` here is a copy of it.']);
     expect(brief(linkSites({ sites: await dynamo(), modelFile: 'm.onnx' }, [{ ...copy, path: '/home/me/project/modeling_gpt2.py' }]))).toEqual(['none -', 'none -']);
     // A class of the user's own that calls the package's forward is what ran.
     const heir = await document('from transformers.models.gpt2.modeling_gpt2 import GPT2Attention\nclass Mine(GPT2Attention):\n    def forward(self, x): return super().forward(x)\n', '/home/me/project/mine.py');
@@ -149,7 +149,7 @@ describe('the environment', () => {
   const sources = (): ReturnType<typeof createInstalledSources> => createInstalledSources([packages], async path => read(path));
   const names = (documents: readonly SourceDocument[]): string[] => documents.map(d => d.path.slice(packages.length + 1)).sort();
   it('gives the file that a stack trace names, from another machine\'s path', async () => {
-    const found = await sources().reached(['/opt/torch/.venv/lib/python3.12/site-packages/transformers/models/gpt2/modeling_gpt2.py', 'C:\\src\\transformers\\src\\transformers\\models\\vit\\modeling_vit.py', '/etc/passwd', '../../../../../etc/passwd'], []);
+    const found = await sources().reached(['/venv/lib/python3.12/site-packages/transformers/models/gpt2/modeling_gpt2.py', 'C:\\src\\transformers\\src\\transformers\\models\\vit\\modeling_vit.py', '/etc/passwd', '../../../../../etc/passwd'], []);
     expect(names(found)).toEqual(['transformers/models/gpt2/modeling_gpt2.py', 'transformers/models/vit/modeling_vit.py']);
   });
   it('gives the files that config.json names, by type and by class', async () => {

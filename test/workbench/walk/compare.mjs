@@ -1,17 +1,14 @@
 /** The walk through Compare Traces: two traces selected in the Explorer, where they start to differ, and one head in both; in the dark, the light and high contrast. */
 import { strict as assert } from 'node:assert';
-import { build } from 'esbuild';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { importBundled } from '../../bed/bundle.mjs';
 import { results, root, run } from '../../bed/run.mjs';
 import { openFile, openWorkbench, runCommand, webviewFrame } from '../../bed/workbench.mjs';
 import { prompt, wear } from '../steps.mjs';
 
 /** Two traces of the demo in the workspace, the second of a copy with the W_Q of L1H3 changed. */
 export async function twoTraces(workspace, place) {
-  const outfile = join(root, 'node_modules/.cache/attnscope-altered-demo.mjs');
-  await build({ entryPoints: [join(root, 'test/unit/analysis/altered-demo.ts')], bundle: true, platform: 'node', format: 'esm', target: 'node20', outfile, external: ['onnxruntime-node', 'webgpu'], define: { 'import.meta.dirname': JSON.stringify(join(root, 'test/unit/analysis')) }, banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" }, logLevel: 'error' });
-  const { alteredDemo } = await import(pathToFileURL(outfile).href);
+  const { alteredDemo } = await importBundled('test/unit/analysis/altered-demo.ts');
   for (const [model, name] of [[join(workspace, 'storyteller/model.onnx'), 'before'], [await alteredDemo(place, 'q', 1, 3), 'after']]) {
     await run(process.execPath, [join(root, 'dist/attnscope.js'), 'trace', model, '--prompt', prompt, '--out', join(workspace, `${name}.attntrace`)]);
   }

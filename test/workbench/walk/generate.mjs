@@ -2,7 +2,8 @@
 import { strict as assert } from 'node:assert';
 import { join } from 'node:path';
 import { results } from '../../bed/run.mjs';
-import { openWorkbench, webviewFrame } from '../../bed/workbench.mjs';
+import { openWorkbench, rowMenu, webviewFrame } from '../../bed/workbench.mjs';
+import { wear } from '../steps.mjs';
 
 const text = 'One morning Anna found a silver key near the mill. Anna gave the key to Boris. Boris put the key in his bag. Who has the key?';
 
@@ -14,11 +15,7 @@ export function generateCases({ server, page }) {
     ['Trace Attention on the decoder with a cache offers what the model writes next', async () => {
       await openWorkbench(page, server.url);
       await page.locator('.activitybar .action-item a[aria-label^="AttnScope"]').click();
-      await row('model_cached.onnx').click({ button: 'right' });
-      const item = page.locator('.monaco-menu-container .action-item', { hasText: 'Trace Attention With' }).first();
-      await item.hover();
-      // A menu takes no click in its first moment.
-      for (let tries = 0; await item.isVisible() && tries < 10; tries++) { await item.click({ timeout: 2_000 }).catch(() => undefined); await page.waitForTimeout(200); }
+      await rowMenu(page, row('model_cached.onnx'), 'Trace Attention With');
       await page.locator('.quick-input-title', { hasText: 'prompt' }).waitFor();
       await page.locator('.quick-input-widget input').first().fill(text);
       const more = page.locator('.quick-input-list .monaco-list-row', { hasText: 'what the model writes next' }).first();
@@ -40,6 +37,11 @@ export function generateCases({ server, page }) {
       await frame.locator('[data-testid="map"][data-ready="true"]').waitFor();
       await frame.locator('[data-testid="row-strip"]', { hasText: /query 33/i }).waitFor();
       await page.screenshot({ path: join(results, 'generate-attention.png') });
+      for (const name of ['light', 'contrast']) {
+        await wear(page, name);
+        await frame.locator('[data-testid="map"][data-ready="true"]').waitFor();
+        await page.screenshot({ path: join(results, `generate-attention-${name}.png`) });
+      }
     }],
   ];
 }

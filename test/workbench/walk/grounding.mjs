@@ -4,6 +4,7 @@ import { copyFileSync, cpSync } from 'node:fs';
 import { join } from 'node:path';
 import { results, root } from '../../bed/run.mjs';
 import { openWorkbench, runCommand, webviewFrame } from '../../bed/workbench.mjs';
+import { wear } from '../steps.mjs';
 
 export function llavaWorkspace(workspace) {
   cpSync(join(root, 'test/zoo/folders/llava_multi'), join(workspace, 'llava'), { recursive: true });
@@ -41,12 +42,8 @@ export function groundingCases({ server, page, lines }) {
       const shares = await at('mass').evaluateAll(all => all.map(one => Number(one.dataset.share)));
       assert.ok(Math.abs(shares.reduce((a, b) => a + b) - 1) < 1e-5);
       await picture('dark');
-      for (const [name, theme, look] of [['light', 'Light Modern', '.monaco-workbench.vs'], ['contrast', 'Dark High Contrast', '.monaco-workbench.hc-black']]) {
-        await runCommand(page, 'Preferences: Color Theme');
-        await page.locator('.quick-input-list .monaco-list-row', { hasText: 'Modern' }).first().waitFor();
-        await page.locator('.quick-input-widget input').first().fill(theme);
-        await row(theme).click();
-        await page.locator(look).waitFor();
+      for (const name of ['light', 'contrast']) {
+        await wear(page, name);
         await drawn();
         await picture(name);
       }

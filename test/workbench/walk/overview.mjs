@@ -1,17 +1,14 @@
 /** The walk through the Overview's heads: heat map, filter and keyboard over a trace of the demo, and a grid of 32 × 32 heads; in the dark, the light and high contrast. */
 import { strict as assert } from 'node:assert';
-import { build } from 'esbuild';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { importBundled } from '../../bed/bundle.mjs';
 import { results, root, run } from '../../bed/run.mjs';
 import { openFile, openWorkbench, webviewFrame } from '../../bed/workbench.mjs';
 import { mapOf, prompt, wear } from '../steps.mjs';
 
 /** A trace of the demo and one of a random model of 32 layers with 32 heads, in the workspace. */
 export async function gridTraces(workspace, place) {
-  const outfile = join(root, 'node_modules/.cache/attnscope-generate-decoder.mjs');
-  await build({ entryPoints: [join(root, 'test/bench/generate-decoder.ts')], bundle: true, platform: 'node', format: 'esm', target: 'node20', outfile, logLevel: 'error' });
-  const { generateDecoder } = await import(pathToFileURL(outfile).href);
+  const { generateDecoder } = await importBundled('test/bench/generate-decoder.ts');
   const large = generateDecoder(join(place, 'large'), { layers: 32, heads: 32, width: 128, vocabulary: 64, positions: 64 }), trace = (model, text, name) => run(process.execPath, [join(root, 'dist/attnscope.js'), 'trace', model, ...text, '--out', join(workspace, `${name}.attntrace`)]);
   await trace(join(workspace, 'storyteller/model.onnx'), ['--prompt', prompt], 'story');
   await trace(large, ['--ids', Array.from({ length: 48 }, (_, i) => i % 11).join(',')], 'large');

@@ -3,7 +3,7 @@ import { strict as assert } from 'node:assert';
 import { copyFileSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { results, root } from '../../bed/run.mjs';
-import { openWorkbench, runCommand } from '../../bed/workbench.mjs';
+import { openWorkbench, rowMenu, runCommand } from '../../bed/workbench.mjs';
 import { overview, prompt, wear } from '../steps.mjs';
 
 /** The steps as [name, work]; each stands on those before it. */
@@ -19,14 +19,7 @@ export function viewsCases({ server, page }) {
     writeFileSync(join(server.workspace, '.vscode/settings.json'), JSON.stringify({ 'window.title': title, ...values }));
     await page.waitForFunction(wanted => document.title.includes(wanted), title);
   };
-  const menu = async (name, text, entry) => {
-    await row(name, text).click({ button: 'right' });
-    const item = page.locator('.monaco-menu-container .action-item', { hasText: entry }).first();
-    await item.hover();
-    // A menu takes no click in its first moment.
-    for (let tries = 0; await item.isVisible() && tries < 10; tries++) { await item.click({ timeout: 2_000 }).catch(() => undefined); await page.waitForTimeout(200); }
-    await item.waitFor({ state: 'hidden' });
-  };
+  const menu = (name, text, entry) => rowMenu(page, row(name, text), entry);
   /** Traces from the row of a model: `answers` comes between prompt and run. */
   const traceFrom = async (model, text, answers = async () => undefined) => {
     await menu('Models', model, 'Trace Attention With');
