@@ -1,5 +1,6 @@
 /** Computes small integer and float graphs ahead of a run: shapes, axes, scales. Elements that only a run shows are NaN. */
 import { dataType, type Attribute, type Node } from './model.ts';
+import { permutationOf } from './permutation.ts';
 
 /** Row-major numbers; NaN where `known` is false means "only a run shows it". */
 export interface Folded { readonly dims: readonly number[]; readonly data: readonly number[]; readonly int: boolean; readonly known: boolean }
@@ -154,8 +155,8 @@ const expand: Rule = (node, context) => {
 
 const transpose: Rule = (node, context) => {
   const x = context.folded(node.inputs[0]);
-  if (!x) return undefined;
-  const perm = node.attributes.get('perm')?.ints ?? x.dims.map((_, i) => x.dims.length - 1 - i);
+  const perm = x && permutationOf(node, x.dims.length);
+  if (!perm) return undefined;
   const dims = perm.map(axis => x.dims[axis]), strides = x.dims.map((_, i) => count(x.dims.slice(i + 1)));
   const data = Array.from({ length: x.data.length }, (_, i) => {
     let rest = i, from = 0;

@@ -1,6 +1,7 @@
 /** Shapes of values that the file says nothing about, inferred operator by operator as far as constants reach. */
 import type { Node } from './model.ts';
 import { sliceIndices, type FoldContext } from './fold.ts';
+import { permutationOf } from './permutation.ts';
 import { inferMicrosoft } from './shapes-microsoft.ts';
 
 export type Dims = readonly (number | undefined)[];
@@ -129,7 +130,7 @@ const singles: Readonly<Record<string, Single>> = {
     const b = context.dims(node.inputs[1]);
     return [first?.[int(node, 'transA', 0) ? 1 : 0], b?.[int(node, 'transB', 0) ? 0 : 1]];
   },
-  Transpose: (node, _, first) => first && (node.attributes.get('perm')?.ints ?? first.map((__, i) => first.length - 1 - i)).map(axis => first[axis]),
+  Transpose: (node, _, first) => first && permutationOf(node, first.length)?.map(axis => first[axis]),
   Unsqueeze: (node, context, first) => {
     const axes = integers(node, context, 1, 'axes');
     if (!first || !axes) return undefined;

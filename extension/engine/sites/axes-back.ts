@@ -3,6 +3,7 @@
  * projection they are. A coordinate of an axis is base + Σ stride · atom; batch and positions are taken whole.
  */
 import type { GraphView, Node } from '../onnx/model.ts';
+import { permutationOf } from '../onnx/permutation.ts';
 import type { Layout } from './site-plan.ts';
 import { activations, attributeInt, passes } from './walk.ts';
 
@@ -36,8 +37,8 @@ export function stepBack(view: GraphView, node: Node, state: State, sizes: Sizes
   const before = view.dims(from);
   switch (node.op) {
     case 'Transpose': {
-      const perm = node.attributes.get('perm')?.ints ?? axes.map((_, i) => axes.length - 1 - i), next = new Array<Axis>(axes.length);
-      if (perm.length !== axes.length) return undefined;
+      const perm = permutationOf(node, axes.length), next = new Array<Axis>(axes.length);
+      if (!perm) return undefined;
       perm.forEach((axis, i) => { next[axis] = axes[i]; });
       return on(next);
     }

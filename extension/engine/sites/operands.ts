@@ -3,6 +3,7 @@
  * through the repetition of key/value heads. Axes are tracked by name, so that the layout of every value on the way is known.
  */
 import type { GraphView, Node } from '../onnx/model.ts';
+import { permutationOf } from '../onnx/permutation.ts';
 import type { Layout, Operand, ScaleFactor } from './site-plan.ts';
 import { attributeInt, isScalar, passes, scalarConstant } from './walk.ts';
 
@@ -106,8 +107,8 @@ function step(view: GraphView, node: Node, state: State, sizes: ReadonlyMap<Atom
   if (passes(node)) return { ...state, value: from };
   switch (node.op) {
     case 'Transpose': {
-      const perm = node.attributes.get('perm')?.ints ?? state.axes.map((_, i) => state.axes.length - 1 - i);
-      if (perm.length !== state.axes.length) return undefined;
+      const perm = permutationOf(node, state.axes.length);
+      if (!perm) return undefined;
       const axes: (readonly Atom[])[] = new Array(perm.length);
       perm.forEach((axis, i) => { axes[axis] = state.axes[i]; });
       return axes.includes(undefined as never) ? undefined : { ...state, value: from, axes };

@@ -142,6 +142,12 @@ describe('hostile graphs', () => {
     await sites([kT, ['MatMul', 'q kT', 's0'], ...fork('rows', 'r', 60), ...fork('columns', 'c', 60), ['Less', 'r c', 'keep'], ['Where', 'keep s0 low', 's'], ...end], [q, k, v, float('rows', 1, 1, 'T', 1), float('columns', 1, 1, 1, 'T')], [scalar('low', -1e9)]);
     expect(performance.now() - start).toBeLessThan(30_000);
   });
+  it('a Transpose that names an axis of billions, or one twice, is layout that nobody can follow', async () => {
+    for (const perm of [[0, 2_147_483_000, 1, 3], [0, 2, 2, 3], [0, -1, 1, 3]]) {
+      const { plans } = await sites([['MatMul', 'x w', 'q0'], ['Reshape', 'q0 shape', 'q1'], ['Transpose', 'q1', 'q', { perm }], kT, ['MatMul', 'q kT', 's'], ...end], [float('x', 2, 'T', 32), k, v], [tensorOf('w', [32, 32], new Array<number>(1024).fill(1)), tensorOf('shape', [4], [0, 0, 4, 8], dataType.int64)]);
+      expect(plans.map(plan => plan.site.weights?.q ?? null)).toEqual([null]);
+    }
+  });
   it('a graph of two thousand attentions', async () => {
     const lines = Array.from({ length: 2000 }, (_, i): Line[] => [['MatMul', `${i ? `o${i - 1}` : 'q'} kT`, `s${i}`], ['Softmax', `s${i}`, `p${i}`], ['MatMul', `p${i} v`, `o${i}`]]).flat();
     const start = performance.now(), { plans } = await sites([kT, ...lines], [q, k, v]);
