@@ -37,6 +37,8 @@ it.each(targets.filter(target => only === undefined || only === target.name).map
   const of = (ended: Verdict['ended']): number => verdicts.filter(one => one.ended === ended).length;
   console.log(`${target.name}: ${mine} mutants, ${of('used')} used all the same, ${of('refused')} refused with a sentence, ${of('runner crashed')} ended the runner, ${of('runner ended after 5 s')} were still running after 5 s.`);
   expect(verdicts.filter(one => one.problem !== undefined).map(one => `${one.target} ${one.nth} (${one.how}): ${one.problem}. It said: ${one.said}`)).toEqual([]);
+  // onnxruntime runs for ever on few mutants; where it seems to on many, it is something of ours.
+  expect(of('runner ended after 5 s')).toBeLessThanOrEqual(Math.ceil(mine / 200));
   // A fuzzer that only makes whole files, or only rubbish, tries nothing.
   if (mine >= 10 && target.name !== 'tokenizer-configs') expect(of('refused')).toBeGreaterThan(0);
 });

@@ -7,6 +7,7 @@ import { findHead, labelOf, step, type Pick } from '../marks/head-picker.ts';
 import { failure, standing } from '../marks/parity.ts';
 import { percent, shortNumber } from '../marks/scale.ts';
 import { tokenAt, shown } from '../marks/tokens.ts';
+import { sideInput } from '../marks/sides.ts';
 import { MapToolbar } from './map-toolbar.tsx';
 import { MapView } from './map-view.tsx';
 import type { Store } from './store.ts';
@@ -50,7 +51,7 @@ export function Attention({ store, state }: Props) {
       <p class="head-facts" data-testid="head-facts">
         <b>{label}</b> <span class="quiet">{site.name}</span>
         {site.kvHeads !== null && site.heads !== null && site.kvHeads < site.heads && <span>key/value head {Math.floor(pick.head * site.kvHeads / site.heads)}, shared by {site.heads / site.kvHeads}</span>}
-        {stats && <span title="The key that receives most from the queries that can see it">{percent(stats.sink)} on <code>{shown(tokenAt(manifest.input, arrangement.batch, stats.sinkKey))}</code> (position {stats.sinkKey}){stats.sink > 0.3 ? ': a sink' : ''}</span>}
+        {stats && <span title="The key that receives most from the queries that can see it">{percent(stats.sink)} on <code>{shown(tokenAt(sideInput(manifest.input, site, 'keys'), arrangement.batch, stats.sinkKey))}</code> (position {stats.sinkKey}){stats.sink > 0.3 ? ': a sink' : ''}</span>}
         {stats && <span title="Mean over queries">entropy {shortNumber(stats.patternEntropy)} nats</span>}
         {stats && <span>previous token {percent(stats.prevTokenScore)}</span>}
         {stats && <span>induction {percent(stats.inductionScore)}</span>}

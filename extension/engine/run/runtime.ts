@@ -96,8 +96,11 @@ export function runtimeVersions(): Record<string, string> {
   return { onnxruntime: ort.env.versions.node ?? ort.env.versions.common, node: process.versions.node, platform: `${process.platform}-${process.arch}` };
 }
 
+const mostMessage = 4000;
+
 function refusal(model: Model, what: string, error: unknown): UserError {
-  const message = error instanceof Error ? error.message : String(error);
+  // A name in the file may be of any length, and the patterns below would go over it again from every slash.
+  const message = (error instanceof Error ? error.message : String(error)).slice(0, mostMessage);
   return unsupported(model, message) ?? new UserError(`${basename(model.path)} ${what}: ${shortReason(message)}.`, 'Export the model again, or check it with onnx.checker.');
 }
 

@@ -12,8 +12,8 @@ export const models: Target = {
   use: async (engine, folder, { inputs }, running) => {
     const model = join(folder, 'model.onnx'), { sites } = await engine.sites(model);
     if (!sites.length) return;
-    running(true);
-    const out = join(folder, 'out.attntrace'), captured = await engine.capture({ model, prompt: { kind: 'tensors', file: inputs! }, out }), analysis = await engine.analysis();
+    const out = join(folder, 'out.attntrace'), onProgress = ({ phase }: { readonly phase: string }): void => running(phase === 'session' || phase === 'run');
+    const captured = await engine.capture({ model, prompt: { kind: 'tensors', file: inputs! }, out }, { onProgress }), analysis = await engine.analysis();
     running(false);
     try { await analysis.complete(captured); } finally { await analysis.discard({ out }); }
   },
