@@ -51,7 +51,7 @@ export function tokenizerOf(json: Record<string, unknown>, file: string): TextTo
   if (!parsed.success) throw new UserError(`${file} is no tokenizer: ${issueText(parsed.issues)}.`, 'Download it again, or give token ids with --ids.');
   const config: Json = { normalizer: null, pre_tokenizer: null, post_processor: null, decoder: null, ...json, added_tokens: parsed.output.added_tokens ?? [] };
   let library: Tokenizer;
-  try { library = new Tokenizer(config, {}); } catch (error) { throw new UserError(`${file} cannot be used: ${(error as Error).message}.`, 'Download it again, or give token ids with --ids.'); }
+  try { library = new Tokenizer(config, {}); } catch (error) { throw new UserError(`${file} cannot be used: ${(error as Error).message.replaceAll('undefined', 'none')}.`, 'Download it again, or give token ids with --ids.'); }
   return new AlignedTokenizer(library, config, file);
 }
 
