@@ -16,7 +16,7 @@ export class Pieces {
     new DataView(bytes.buffer).setFloat32(0, value, true);
     return this.raw(encodeVarint(number * 8 + 5)).raw(bytes);
   }
-  text(number: number, value: string): this { return this.bytes(number, encoder.encode(value)); }
+  text(number: number, value: string): this { return this.bytes(number, Buffer.from(value)); }
   bytes(number: number, value: Uint8Array): this { return this.head(number, value.length).raw(value); }
   message(number: number, value: Pieces): this {
     this.head(number, value.length);
@@ -38,11 +38,13 @@ export class Pieces {
   private head(number: number, length: number): this { return this.raw(encodeVarint(number * 8 + 2)).raw(encodeVarint(length)); }
 }
 
-const encoder = new TextEncoder();
+/** Nothing writes into pieces, so that short ones can be shared. */
+const oneByte: readonly Uint8Array[] = Array.from({ length: 128 }, (_, value) => Uint8Array.of(value));
 
 /** A signed 64-bit integer (beyond 2^53 the nearest double, clamped) as a varint. */
 export function encodeVarint(value: number): Uint8Array {
-  if (value >= 0 && value < 128) return new Uint8Array([value]);
+  if (value >= 0 && value < 128) return oneByte[value];
+  if (value >= 0 && value < 2 ** 14) return Uint8Array.of(value & 127 | 128, value >> 7);
   const top = value >= 2 ** 63 ? 2n ** 63n - 1n : value <= -(2 ** 63) ? -(2n ** 63n) : BigInt(value);
   let rest = BigInt.asUintN(64, top);
   const bytes: number[] = [];
