@@ -1,7 +1,7 @@
 /** The health of a site's numbers: the largest |q·k|, what is not finite and where, attention on padding, how long the values of sinks are. */
 import { sequenceOf } from '../../contract/sequences.ts';
 import type { HeadStats, LargestProduct, NotFinite, SiteHealth, TraceInput } from '../../contract/trace.ts';
-import { largestProduct, lengthsOf, productBound, type Rows } from '../compute/largest-product.ts';
+import { largestProduct, lengthsAtLeast, productBound, type Rows } from '../compute/largest-product.ts';
 import { readHead, readRows, type SiteView } from '../trace/site-view.ts';
 import type { SiteStatistics } from './site-statistics.ts';
 
@@ -36,7 +36,7 @@ async function allLengths(view: SiteView, part: Part, between: () => Promise<voi
   const whole = positions * heads * dim <= blockNumbers * 4;
   for (let b = 0; b < batch; b++) for (let from = 0; from < positions; from += whole ? positions : step) {
     const to = whole ? positions : Math.min(positions, from + step);
-    lengthsOf(readRows(view, part, b, from, to), dim, out, (b * positions + from) * heads);
+    if (dim) await lengthsAtLeast(readRows(view, part, b, from, to), dim, out, (b * positions + from) * heads);
     await between();
   }
   return out;
@@ -44,7 +44,9 @@ async function allLengths(view: SiteView, part: Part, between: () => Promise<voi
 
 function firstBad(view: SiteView, part: Part, lengths: Float64Array): NotFinite | undefined {
   const name = `${view.name}.${part}`, [, positions, heads, dim] = view.store.info(name).shape;
-  let first: Omit<NotFinite, 'count'> | undefined, count = 0;
+  let first: Omit<NotFinite, 'count'> | undefined, count = 0, sum = 0;
+  for (let row = 0; row < lengths.length; row++) sum += lengths[row];
+  if (Number.isFinite(sum)) return undefined;
   for (let row = 0; row < lengths.length; row++) {
     if (Number.isFinite(lengths[row])) continue;
     view.store.floats(name, row * dim, dim).forEach((value, d) => {

@@ -159,6 +159,12 @@ export async function pairedScores(rows: number, heads: number, kvHeads: number,
   return out.out.data as Float32Array;
 }
 
+/** [row]: sums of squares of [row, dim], float32; beyond its range infinite. */
+export async function sumsOfSquares(rows: number, dim: number, data: Float32Array): Promise<Float32Array> {
+  const session = await sessionFor('squares', () => buildModel({ nodes: [{ op: 'ReduceSumSquare', name: 'out', inputs: ['rows'], outputs: ['out'], attributes: { axes: [-1], keepdims: 0 } }], inputs: [float('rows', 2)], outputs: [float('out', 1)] }), everyCore);
+  return (await session.run({ rows: tensor(data, [rows, dim]) })).out.data as Float32Array;
+}
+
 function scoreNodes(softcap: boolean, additive: boolean): { nodes: NewNode[]; inputs: ValueInfo[]; scores: string } {
   const nodes: NewNode[] = [
     node('Mul', ['q', 'scale'], 'qs'),

@@ -1,4 +1,5 @@
 /** The largest |q·k| of a sample: exactly where few pairs can hold it, otherwise bounded by the lengths of q and k. */
+import { sumsOfSquares } from './kernel.ts';
 
 /** Rows of one head: row i of `data` starts at `i · step + base`; `lengths[i · count + head]` is its Euclidean length. */
 export interface Rows { readonly data: Float32Array; readonly step: number; readonly base: number; readonly lengths: Float64Array; readonly count: number; readonly head: number; readonly rows: number }
@@ -20,6 +21,15 @@ export function lengthsOf(data: Float32Array, dim: number, out: Float64Array, at
     }
     for (; d < dim; d++, x++) s0 += data[x] * data[x];
     out[at + r] = Math.sqrt(s0 + s1 + s2 + s3);
+  }
+}
+
+/** The same on all cores: at least the length, and at most 2⁻¹⁷ of it more, which is room for the rounding of float32. Squares of less than 10⁻³⁸ count as nothing. */
+export async function lengthsAtLeast(data: Float32Array, dim: number, out: Float64Array, at: number): Promise<void> {
+  const squares = await sumsOfSquares(data.length / dim, dim, data);
+  for (let r = 0; r < squares.length; r++) {
+    if (squares[r] < Infinity) out[at + r] = Math.sqrt(squares[r]) * (1 + 2 ** -18);
+    else lengthsOf(data.subarray(r * dim, (r + 1) * dim), dim, out, at + r);
   }
 }
 

@@ -1,6 +1,6 @@
 /** The largest |q·k| against every pair multiplied in turn, and what is said where there is no time for that. */
 import { describe, expect, it } from 'vitest';
-import { largestProduct, lengthsOf, productBound, type Rows } from '../../../extension/engine/compute/largest-product.ts';
+import { largestProduct, lengthsAtLeast, lengthsOf, productBound, type Rows } from '../../../extension/engine/compute/largest-product.ts';
 import { randomNumbers } from '../analysis/synthetic.ts';
 
 const dim = 7;
@@ -55,5 +55,21 @@ describe('the largest |q·k|', () => {
     const lengths = new Float64Array(3);
     lengthsOf(Float32Array.from([3e38, 3e38, -3e38, 0, NaN, 1, 3, 4, 0]), 3, lengths, 0);
     expect([lengths[0] > 3e38 && lengths[0] < Infinity, Number.isNaN(lengths[1]), lengths[2]]).toEqual([true, true, 5]);
+  });
+});
+
+describe('lengths on all cores', () => {
+  it('are no shorter than those in double precision and hardly longer, whatever the range', async () => {
+    const random = randomNumbers(3), rows = 301, data = Float32Array.from({ length: rows * dim }, (_, x) => (random() - 0.5) * 10 ** ((Math.floor(x / dim) % 50) - 16)), exact = new Float64Array(rows), least = new Float64Array(rows);
+    data[5 * dim + 2] = NaN;
+    data[9 * dim] = -Infinity;
+    lengthsOf(data, dim, exact, 0);
+    await lengthsAtLeast(data, dim, least, 0);
+    for (let r = 0; r < rows; r++) {
+      if (!Number.isFinite(exact[r])) { expect(Number.isFinite(least[r])).toBe(false); continue; }
+      expect(least[r]).toBeGreaterThanOrEqual(exact[r]);
+      expect(least[r]).toBeLessThanOrEqual(exact[r] * (1 + 2 ** -17));
+    }
+    expect(Math.max(...exact.filter(Number.isFinite))).toBeGreaterThan(1e30);
   });
 });
