@@ -9,7 +9,7 @@ const native = ['onnxruntime-node', 'webgpu'];
 const bundles = [
   { ...node, entryPoints: { host: 'extension/host/main.ts' }, external: ['vscode', ...native] },
   { ...node, entryPoints: { attnscope: 'extension/engine/main/cli.ts', runner: 'extension/engine/main/runner.ts', analysis: 'extension/engine/main/analysis.ts' }, external: native },
-  { entryPoints: { webview: 'webview/main.tsx' }, bundle: true, platform: 'browser', format: 'iife', target: 'es2022', sourcemap: true, jsx: 'automatic', jsxImportSource: 'preact', logLevel: 'warning', loader: { '.ttf': 'file', '.css': 'css' } },
+  { entryPoints: { webview: 'webview/main.tsx' }, bundle: true, platform: 'browser', format: 'iife', target: 'es2022', sourcemap: true, minify: true, jsx: 'automatic', jsxImportSource: 'preact', logLevel: 'warning', loader: { '.ttf': 'file', '.css': 'css' } },
 ];
 const options = bundles.map(b => ({ ...b, outdir: 'dist' }));
 

@@ -24,6 +24,7 @@ if (root.dataset['panel'] === 'compare') {
   serve<PanelEvents>(port, {
     changed: () => void store.pull(),
     reveal: ({ site, head, batch }) => store.show(site, head, batch),
+    waiting: ({ text }) => { store.waiting.value = text; },
     view: () => store.view(),
     show: ({ view }) => store.showView(view),
     mapFile: async ({ as }) => {

@@ -220,6 +220,8 @@ export type CompareEvents = Pick<PanelEvents, 'changed'>;
 export interface PanelEvents {
   /** Something in the state changed: pull it again. */
   changed(request: Record<string, never>): void;
+  /** How far the run is whose trace the panel waits for; only panels read it. */
+  waiting(request: { readonly text: string }): void;
   /** Show this head (a link from a hover, a lens, a verdict). */
   reveal(request: { readonly site: string; readonly head: number; readonly batch: number }): void;
   /** How the panel is arranged, for a link; only panels read it. */

@@ -33,7 +33,7 @@ export function activate(context: vscode.ExtensionContext): void {
   const engine = createEngine(context, log), session = openSession(context.workspaceState), openTraces = createOpenTraces(() => engine.analysis());
   const environments = createPythonEnvironments(log), sources = createPythonSources(environments, join(context.extensionPath, 'dist'), log), traces = createLiveTraces(session, openTraces, log), links = createSourceLinks(sources, traces);
   const models = createWorkspaceModels(log), inspector = createInspector(model => engine.sites(model), line => log.warn(line)), library = createTraceLibrary({ context, session, models, analysis: () => engine.analysis(), held: () => compare.files, log });
-  const tracing = createTracing(context, engine, session, status, log, { found: async () => (await models.current()).groups.flatMap(group => group.models.map(model => model.path)), made: file => void library.makeRoom(file) });
+  const tracing = createTracing(context, engine, session, status, log, { found: async () => (await models.current()).groups.flatMap(group => group.models.map(model => model.path)), made: file => void library.makeRoom(file), openTraces });
   const tracesView = createTracesView(library);
   const retrace = createRetrace({ session, traces, tracing, status, log });
   const editor = createTraceEditor({ context, analysis: () => engine.analysis(), restart: () => engine.restart(), openTraces, traces, links, session, tracing });

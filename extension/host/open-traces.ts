@@ -5,6 +5,11 @@ import type { Client } from '../contract/rpc.ts';
 export interface OpenTraces {
   /** Says that somebody looks at `file`; nothing is read yet. */
   lease(file: string): TraceLease;
+  /** `file` is being written: whoever opens it waits until `ready` is settled, and fails as it does. */
+  expect(file: string, ready: Promise<unknown>): void;
+  /** How far the run of an expected `file` is, for those who wait for it. */
+  say(file: string, text: string): void;
+  onSaid(listener: (file: string, text: string) => void): void;
   /** Analysis is gone: every trace is opened again when it is asked for. */
   reset(): void;
 }
@@ -18,9 +23,9 @@ export interface TraceLease {
 interface Entry { leases: number; opened?: Promise<OpenTrace> }
 
 export function createOpenTraces(analysis: () => Promise<Client<AnalysisApi>>): OpenTraces {
-  const entries = new Map<string, Entry>();
+  const entries = new Map<string, Entry>(), expected = new Map<string, Promise<unknown>>(), listeners: ((file: string, text: string) => void)[] = [];
   const open = (entry: Entry, file: string): Promise<OpenTrace> => entry.opened ??= (async () => {
-    try { return await (await analysis()).open({ file }); } catch (error) { entry.opened = undefined; throw error; }
+    try { await expected.get(file); return await (await analysis()).open({ file }); } catch (error) { entry.opened = undefined; throw error; }
   })();
   return {
     lease: file => {
@@ -41,6 +46,13 @@ export function createOpenTraces(analysis: () => Promise<Client<AnalysisApi>>): 
         },
       };
     },
+    expect: (file, ready) => {
+      const settled = (): void => { if (expected.get(file) === ready) expected.delete(file); };
+      expected.set(file, ready);
+      ready.then(settled, settled);
+    },
+    say: (file, text) => { if (expected.has(file)) for (const listener of listeners) listener(file, text); },
+    onSaid: listener => { listeners.push(listener); },
     reset: () => { for (const entry of entries.values()) entry.opened = undefined; },
   };
 }

@@ -44,6 +44,7 @@ export function createTraceEditor(around: Around): TraceEditor {
   let active: string | undefined;
   const tellAll = (): void => { for (const panel of panels) tell(panel.events.changed({})); };
   context.subscriptions.push(traces.onDidChange(tellAll));
+  openTraces.onSaid((file, text) => { for (const panel of panels) if (panel.file === file && panel.view.visible) tell(panel.events.waiting({ text })); });
 
   const again = async (file: string): Promise<string | undefined> => {
     const known = session.ofFile(file);

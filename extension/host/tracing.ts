@@ -17,9 +17,10 @@ import { hasTokenizer, mostModelBytes, unusedTraceFile } from './model-files.ts'
 import { progressText, seconds } from './progress-text.ts';
 import { promptTitle, readPrompt } from './prompts.ts';
 import { setting } from './read-setting.ts';
+import type { OpenTraces } from './open-traces.ts';
 import { mightBeLarge } from './run-choices.ts';
 import type { Kept, Session, SourceRef } from './session.ts';
-import { showTrace, showTraceInstead } from './show-trace.ts';
+import { closeTrace, showTrace, showTraceInstead } from './show-trace.ts';
 import type { Status } from './status.ts';
 import { traceFolder } from './traces/trace-folder.ts';
 
@@ -56,7 +57,7 @@ export interface Tracing {
 }
 
 /** Models of the workspace to choose among, and what is done with a new trace besides opening it. */
-export interface Around { readonly found: () => Promise<readonly string[]>; readonly made: (file: string) => void }
+export interface Around { readonly found: () => Promise<readonly string[]>; readonly made: (file: string) => void; readonly openTraces: OpenTraces }
 
 export function createTracing(context: vscode.ExtensionContext, engine: HostEngine, session: Session, status: Status, log: vscode.LogOutputChannel, around: Around): Tracing {
   let running: { readonly model: string; readonly cancel: AbortController; readonly ended: Promise<void> } | undefined;
@@ -73,17 +74,26 @@ export function createTracing(context: vscode.ExtensionContext, engine: HostEngi
   };
   const run = async (model: string, prompt: Prompt, kept: Kept, unasked: Unasked | undefined): Promise<string> => {
     const out = unusedTraceFile(await traceFolder(context), model, new Date()), started = Date.now(), { cancel, end } = begin(model);
-    let phase: Progress | undefined;
+    let phase: Progress | undefined, shown: Promise<void> | undefined;
     const work = async (report: (text: string) => void): Promise<string> => {
       const tell = (): void => {
         const text = progressText(phase, Date.now() - started);
         report(text);
         status.show('trace', { text: `${basename(model)}: ${text}`, model: basename(model) });
+        around.openTraces.say(out, text);
       };
       tell();
       const ticking = setInterval(tell, 200);
       try {
-        const { file, manifest } = await engine.trace(requestFor(model, prompt, out, kept), { signal: cancel.signal, onProgress: now => { phase = now; tell(); } });
+        const traced = engine.trace(requestFor(model, prompt, out, kept), { signal: cancel.signal, onProgress: now => { phase = now; begun(); tell(); } });
+        // The editor of the new trace opens when the model starts to run, after most refusals: it is ready when the trace is, and does not come to the front later, while a person types elsewhere.
+        const begun = (): void => {
+          if (shown || unasked || phase?.phase !== 'run') return;
+          around.openTraces.expect(out, traced);
+          shown = showTrace(out);
+        };
+        const { file, manifest } = await traced;
+        await (shown ?? (unasked ? undefined : showTrace(out)));
         log.info(`Traced ${model} on ${promptTitle(prompt)} in ${seconds(Date.now() - started)}: ${file}`);
         status.ranOn({ device: manifest.device, versions: manifest.runtime });
         return file;
@@ -100,6 +110,9 @@ export function createTracing(context: vscode.ExtensionContext, engine: HostEngi
         token.onCancellationRequested(() => cancel.abort());
         return work(message => progress.report({ message }));
       });
+    } catch (error) {
+      await shown?.then(() => closeTrace(out));
+      throw error;
     } finally { end(); }
   };
 
@@ -141,7 +154,7 @@ export function createTracing(context: vscode.ExtensionContext, engine: HostEngi
         }
         session.choose(args.source, { model, prompt });
         session.record({ model, file, prompt, createdMs: Date.now(), source: args.source, ...(kept.layers || kept.dtype ? { kept } : {}) });
-        await (unasked ? showTraceInstead(file, unasked.instead) : showTrace(file));
+        if (unasked) await showTraceInstead(file, unasked.instead);
         around.made(file);
         return file;
       } catch (error) {

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { join } from 'node:path';
-import type { PanelApi, TracePanelState } from '../../extension/contract/api.ts';
+import type { OpenTrace, PanelApi, TracePanelState } from '../../extension/contract/api.ts';
 import { toWire } from '../../extension/contract/errors.ts';
 import { look } from '../../extension/engine/analysis/look.ts';
 import { OpenTraces } from '../../extension/engine/analysis/open-traces.ts';
@@ -23,11 +23,13 @@ type Answers = { [K in keyof PanelApi]: (request: Parameters<PanelApi[K]>[0]) =>
 /** `calls` collects what the panel asked of the host; any of `answers` may be replaced, to show what goes wrong. */
 export interface Gallery { readonly url: (theme: Theme) => string; readonly calls: string[]; readonly answers: Answers; setStale(sentence: string | undefined): void; close(): void }
 
-export async function openGallery(traceFile: string): Promise<Gallery> {
-  const traces = new OpenTraces(), open = traces.open(traceFile), calls: string[] = [];
+/** `ready`: the trace is still being written until then; the page waits for it. */
+export async function openGallery(traceFile: string, ready?: Promise<unknown>): Promise<Gallery> {
+  const traces = new OpenTraces(), calls: string[] = [], opened = ready ? ready.then(() => traces.open(traceFile)) : traces.open(traceFile);
   let stale: string | undefined;
+  const stateOf = (open: OpenTrace): TracePanelState => ({ open, ...(stale ? { stale } : {}), sources: Object.fromEntries(open.manifest.sites.map(site => [site.name, 'model.py:102'])) });
   const answers: Answers = {
-    state: (): TracePanelState => ({ open, ...(stale ? { stale } : {}), sources: Object.fromEntries(open.manifest.sites.map(site => [site.name, 'model.py:102'])) }),
+    state: () => ('then' in opened ? opened.then(stateOf) : stateOf(opened)),
     tile: request => {
       const view = traces.view(request.trace, request.site);
       checkHead(view, request.batch, request.head);
@@ -40,7 +42,7 @@ export async function openGallery(traceFile: string): Promise<Gallery> {
     revealSource: () => undefined, retrace: () => undefined, restartEngine: () => undefined, saveImage: () => undefined, exportMap: () => undefined, copyLink: () => undefined,
   };
   const { url, close } = await servePanel(answers, calls);
-  return { url, calls, answers, setStale: sentence => { stale = sentence; }, close: () => { close(); traces.close(open.trace); } };
+  return { url, calls, answers, setStale: sentence => { stale = sentence; }, close: () => { close(); void Promise.resolve(opened).then(open => traces.close(open.trace)); } };
 }
 
 /** Serves one panel whose calls `answers` answers; `calls` collects their names. `panel` as `panelPage` has it. */
@@ -55,7 +57,7 @@ export async function servePanel(answers: object, calls: string[], panel?: strin
         const { method, request: asked } = JSON.parse(body) as { method: string; request: unknown };
         calls.push(method);
         void (async () => { try { return { ok: await known[method](asked) }; } catch (error) { return { error: toWire(error) }; } })()
-          .then(answer => send('application/json', JSON.stringify(answer, (_, value: unknown) => (value instanceof Float32Array || value instanceof Int32Array || value instanceof Uint8Array ? { type: value.constructor.name, base64: Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64') } : value))));
+          .then(answer => send('application/octet-stream', packed(answer)));
       });
     } else if (path === '/webview.js') send('text/javascript', script);
     else if (path === '/webview.css') send('text/css', style);
@@ -64,6 +66,21 @@ export async function servePanel(answers: object, calls: string[], panel?: strin
   });
   await new Promise<void>(done => server.listen(0, '127.0.0.1', done));
   return { url: theme => `http://127.0.0.1:${port(server)}/${theme}`, close: () => { server.close(); server.closeAllConnections(); } };
+}
+
+/** Arrays travel as bytes, as VS Code sends them: length of the JSON, the JSON, padding to 8, the arrays, each padded to 8. */
+function packed(answer: unknown): Buffer {
+  const arrays: Buffer[] = [];
+  let at = 0;
+  const json = Buffer.from(JSON.stringify(answer, (_, value: unknown) => {
+    if (!(value instanceof Float32Array || value instanceof Int32Array || value instanceof Uint8Array)) return value;
+    const array = { type: value.constructor.name, at, length: value.length }, bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+    arrays.push(bytes, Buffer.alloc(-bytes.length & 7));
+    at += bytes.length + (-bytes.length & 7);
+    return array;
+  })), length = Buffer.alloc(4);
+  length.writeUInt32LE(json.length);
+  return Buffer.concat([length, json, Buffer.alloc(-(json.length + 4) & 7), ...arrays]);
 }
 
 function port(server: Server): number { return (server.address() as { port: number }).port; }
@@ -91,14 +108,17 @@ window.violations = [];
 window.replies = [];
 window.callPanel = (method, request) => window.postMessage({ to: 'panel', message: { call: 1, method, request } }, '*');
 document.addEventListener('securitypolicyviolation', event => window.violations.push(event.violatedDirective + ' ' + event.blockedURI));
-const revive = value => value && value.base64 ? new ({ Float32Array, Int32Array, Uint8Array })[value.type](Uint8Array.from(atob(value.base64), c => c.charCodeAt(0)).buffer) : value;
+const unpack = buffer => {
+  const length = new DataView(buffer).getUint32(0, true), base = length + 4 + (-(length + 4) & 7);
+  return JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)), (_, value) => value && value.at !== undefined && value.type ? new ({ Float32Array, Int32Array, Uint8Array })[value.type](buffer.slice(base + value.at, base + value.at + value.length * (value.type === "Uint8Array" ? 1 : 4))) : value);
+};
 window.acquireVsCodeApi = () => ({
   getState: () => kept, setState: state => { kept = state; sessionStorage.setItem('kept', JSON.stringify(state)); },
   postMessage: ({ message }) => {
     if (!('call' in message)) { if ('ok' in message || 'err' in message) window.replies.push(message); return; }
     const say = reply => window.postMessage({ to: 'panel', message: reply }, '*');
-    fetch('/call', { method: 'POST', body: JSON.stringify(message, (_, value) => value instanceof Uint8Array ? btoa(Array.from(value, byte => String.fromCharCode(byte)).join('')) : value) }).then(r => r.text()).then(text => {
-      const answer = JSON.parse(text, (_, value) => revive(value));
+    fetch('/call', { method: 'POST', body: JSON.stringify(message, (_, value) => value instanceof Uint8Array ? btoa(Array.from(value, byte => String.fromCharCode(byte)).join('')) : value) }).then(r => r.arrayBuffer()).then(body => {
+      const answer = unpack(body);
       say(answer.error ? { err: message.call, error: answer.error } : { ok: message.call, value: answer.ok });
     });
   },

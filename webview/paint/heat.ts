@@ -1,5 +1,5 @@
 /** What every heat-map painter does, and which one this browser can have. */
-import type { Scale } from '../marks/scale.ts';
+import { probabilityScale, type Scale } from '../marks/scale.ts';
 import type { Size, View } from '../marks/view.ts';
 import { heat2d } from './heat-2d.ts';
 import { heatGl } from './heat-gl.ts';
@@ -35,12 +35,23 @@ export interface HeatPainter {
 /** Whether WebGL2 works in this page; false for good once it failed. A canvas that had a WebGL context can have no other: hence the trial on one of its own. */
 let works: boolean | undefined;
 
+/** Finds out whether WebGL2 works, and has the shaders compiled for maps to come: a page that waits for its trace does this meanwhile. */
+export function warmPainter(): void {
+  if (works !== undefined) return;
+  const trial = heatGl(document.createElement('canvas'), () => undefined);
+  works = trial !== undefined;
+  trial?.draw({ view: { row: 0, col: 0, cell: 1 }, size: { width: 2, height: 2 }, devicePixels: 1, scale: probabilityScale('linear', 1), colours: new Uint8Array(1024), tiles: [{ name: '', texels: { height: 1, width: 1, data: new Float32Array(1) }, rows: [0, 1], cols: [0, 1] }], masked: [0, 0, 0], background: [0, 0, 0] });
+  trial?.dispose();
+}
+
 /** WebGL2 where it works, else a plain canvas. `lost`: the graphics card gave the context up, and the map needs a new canvas. */
 export function heatPainter(canvas: HTMLCanvasElement, lost: () => void): HeatPainter {
-  if (works === undefined) {
-    const trial = heatGl(document.createElement('canvas'), () => undefined);
-    works = trial !== undefined;
-    trial?.dispose();
-  }
-  return (works ? heatGl(canvas, () => { works = false; lost(); }) : undefined) ?? heat2d(canvas);
+  warmPainter();
+  const gaveUp = (): void => { works = false; lost(); };
+  if (!works) return heat2d(canvas);
+  const painter = heatGl(canvas, gaveUp);
+  if (painter) return painter;
+  // What worked a moment ago does not any more, and this canvas is spent.
+  setTimeout(gaveUp);
+  return { kind: 'webgl2', draw: () => undefined, keep: () => undefined, dispose: () => undefined };
 }

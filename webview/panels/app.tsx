@@ -5,6 +5,7 @@ import { Attention } from './attention.tsx';
 import { Grounding } from './grounding.tsx';
 import { Overview } from './overview.tsx';
 import { StepsBar } from './steps-bar.tsx';
+import { Waiting } from './waiting.tsx';
 import type { TabId } from './arrangement.ts';
 import type { Store } from './store.ts';
 
@@ -27,7 +28,7 @@ export function App({ store }: { readonly store: Store }) {
           <Button primary testid="retrace" onPress={() => attempt(store.host.retrace({}))}>Trace again</Button>
         </div>
       )}
-      {!state && !failure && <p class="waiting" role="status">Opening the trace …</p>}
+      {!state && !failure && <Waiting store={store} />}
       {state && (
         <>
           <Tabs tabs={there} chosen={tab} onChoose={id => store.arrange({ tab: id })} />

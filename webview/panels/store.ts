@@ -21,6 +21,8 @@ export interface Failure { readonly sentence: string; readonly gone: boolean }
 export class Store {
   readonly host: Client<PanelApi>;
   readonly state = signal<TracePanelState | undefined>(undefined);
+  /** How far the run is that makes the trace, while it is made. */
+  readonly waiting = signal<string | undefined>(undefined);
   readonly failure = signal<Failure | undefined>(undefined);
   readonly arrangement = signal<Arrangement>(restore(undefined));
   /** The cell in focus, of all maps that are shown. */

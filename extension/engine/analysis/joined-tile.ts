@@ -1,9 +1,9 @@
-/** Tiles whose cells are words, or leave tokens out, or whose rows are renormalised: computed from every single probability, at every zoom. */
+/** Tiles whose cells are words, or leave tokens out: computed from every single probability, at every zoom. */
 import type { Tile } from '../../contract/api.ts';
 import { UserError } from '../../contract/errors.ts';
 import { blockCells, cells, prepare, type Chosen } from '../compute/rows.ts';
-import type { SiteView } from '../trace/site-view.ts';
 import { highKey } from '../trace/visibility.ts';
+import { keysOf, restsOf } from './rests.ts';
 import type { TileOf } from './tile.ts';
 
 /** Beyond this many cells a picture is no picture. */
@@ -11,8 +11,6 @@ export const mostPixels = 2 ** 24;
 
 /** Rows of a block: as many as keep a block within bounds, and no more than a screen shows. */
 const mostRows = 256;
-/** Renormalising rests that are kept: 4 bytes a query each. */
-const mostRests = 8;
 
 interface Run { readonly from: number; readonly to: number }
 
@@ -92,37 +90,6 @@ function blocksOf(runs: readonly Run[], size: number): Piece[][] {
   return blocks;
 }
 
-/** Per view: what the keys outside of `without` have together, per query, as far as it was needed; −1 where not yet. */
-const kept = new WeakMap<SiteView, Map<string, Float32Array>>();
-
-/** Summed directly, not as 1 − the rest of it: beside a sink of 0.9999 the difference would be noise. `whole` [query, key]: the rows, where all of what they see is at hand. */
-async function restsOf(chosen: Chosen, queries: readonly number[], without: readonly number[], whole: Float32Array | undefined): Promise<Float64Array> {
-  const { view, batch, head } = chosen, name = `${batch} ${head} ${without.join()}`, known = kept.get(view) ?? new Map<string, Float32Array>();
-  kept.set(view, known);
-  const rests = known.get(name) ?? new Float32Array(view.queries).fill(-1);
-  known.delete(name);
-  known.set(name, rests);
-  if (known.size > mostRests) known.delete(known.keys().next().value!);
-  if (whole) queries.forEach((query, r) => { if (rests[query] < 0) rests[query] = restOf(whole.subarray(r * whole.length / queries.length, (r + 1) * whole.length / queries.length), without); });
-  const missing = queries.filter(query => rests[query] < 0), end = view.keys, step = Math.max(1, Math.floor(blockCells / end));
-  for (let from = 0; from < missing.length; from += step) {
-    const some = missing.slice(from, from + step), high = Math.min(end, Math.max(1, highKey(view.visibility, some[some.length - 1]))), values = await cells(chosen, some, 0, high, 0);
-    some.forEach((query, r) => { rests[query] = restOf(values.subarray(r * high, (r + 1) * high), without); });
-  }
-  return Float64Array.from(queries, query => rests[query]);
-}
-
-/** Σ of a row (hidden keys are NaN or 0) over the keys that are not in `without`; 0 where it is no number. */
-function restOf(row: Float32Array, without: readonly number[]): number {
-  let sum = 0, next = 0;
-  for (let j = 0; j < row.length; j++) {
-    if (j === without[next]) { next++; continue; }
-    const value = row[j];
-    if (value === value) sum += value;
-  }
-  return Number.isFinite(sum) ? sum : 0;
-}
-
 /** The runs as asked for, or every position of the range by itself. Errors: UserError for runs that are not rising or lie outside. */
 function runsOf(asked: readonly number[] | undefined, [from, to]: readonly [number, number], length: number, what: string): Run[] {
   const start = Math.max(0, Math.floor(from)), end = Math.min(length, Math.ceil(to)), refuse = (): UserError => new UserError(`There are no such ${what} between ${from} and ${to}; there are ${length}.`, 'Choose others.');
@@ -137,9 +104,4 @@ function runsOf(asked: readonly number[] | undefined, [from, to]: readonly [numb
     before = run.to;
   }
   return runs;
-}
-
-function keysOf(asked: readonly number[], length: number): readonly number[] {
-  if (!Array.isArray(asked) || asked.length > length || asked.some((key, n) => !Number.isInteger(key) || key < 0 || key >= length || (n > 0 && key <= asked[n - 1]))) throw new UserError(`Rows cannot be renormalised without these keys; there are ${length}.`, 'Choose others.');
-  return asked;
 }

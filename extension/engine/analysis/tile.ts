@@ -5,6 +5,7 @@ import { blockCells, cells, prepare, type Chosen } from '../compute/rows.ts';
 import { readStats, type SiteView } from '../trace/site-view.ts';
 import { highKey } from '../trace/visibility.ts';
 import { joinedTile, mostPixels } from './joined-tile.ts';
+import { keysOf, restsOf } from './rests.ts';
 
 export interface TileOf extends Pick<TileRequest, 'batch' | 'head' | 'rows' | 'cols' | 'height' | 'width' | 'of' | 'reduce' | 'join' | 'without'> {
   readonly view: SiteView;
@@ -16,7 +17,8 @@ export interface TileOf extends Pick<TileRequest, 'batch' | 'head' | 'rows' | 'c
 
 /** NaN where no query of a cell sees a key of it. Bin a of R rows in n owns rows ⌈a·n/R⌉ … ⌈(a+1)·n/R⌉ − 1; columns likewise. */
 export async function computeTile(of: TileOf): Promise<Tile> {
-  if (of.join || of.without?.length) return joinedTile(of);
+  if (of.join) return joinedTile(of);
+  if (of.without?.length && of.of !== 'prob') throw new UserError('Scores cannot be renormalised.', 'Ask for probabilities.');
   const { view, batch, head } = of, [top, bottom] = range(of.rows, view.queries, 'rows'), [left, right] = range(of.cols, view.keys, 'columns');
   checkHead(view, batch, head);
   const height = Math.min(size(of.height), bottom - top), width = Math.min(size(of.width), right - left);
@@ -24,12 +26,12 @@ export async function computeTile(of: TileOf): Promise<Tile> {
   const data = new Float32Array(height * width), counts = new Float32Array(height * width), most = of.reduce === 'max';
   if (most) data.fill(-Infinity);
   const chosen = of.prepared ?? prepare({ view, batch, head, of: of.of });
-  const edges = Int32Array.from({ length: width + 1 }, (_, c) => Math.ceil(c * (right - left) / width));
+  const without = keysOf(of.without ?? [], view.keys), edges = Int32Array.from({ length: width + 1 }, (_, c) => Math.ceil(c * (right - left) / width));
   for (let from = top; from < bottom;) {
     // Keys that the rule hides from every row of a block are not computed: half of a causal map.
-    const to = Math.min(bottom, from + Math.max(1, Math.min(256, Math.floor(blockCells / (right - left))))), end = Math.min(right, Math.max(left + 1, highKey(view.visibility, to - 1))), span = end - left;
-    const values = await cells({ ...chosen, of: of.of }, Array.from({ length: to - from }, (_, r) => from + r), left, end, NaN);
-    for (let i = from; i < to; i++) pool(values.subarray((i - from) * span, (i - from + 1) * span), edges, data, counts, Math.floor((i - top) * height / (bottom - top)) * width, most);
+    const to = Math.min(bottom, from + Math.max(1, Math.min(256, Math.floor(blockCells / (right - left))))), end = Math.min(right, Math.max(left + 1, highKey(view.visibility, to - 1))), span = end - left, queries = Array.from({ length: to - from }, (_, r) => from + r);
+    const values = await cells({ ...chosen, of: of.of }, queries, left, end, NaN), rests = without.length ? await restsOf(chosen, queries, without, left === 0 && end >= Math.min(view.keys, highKey(view.visibility, to - 1)) ? values : undefined) : undefined;
+    for (let i = from; i < to; i++) pool({ values, from: (i - from) * span, span, over: rests ? rests[i - from] : 1 }, edges, data, counts, Math.floor((i - top) * height / (bottom - top)) * width, most);
     from = to;
     if (of.between) await of.between();
   }
@@ -37,21 +39,24 @@ export async function computeTile(of: TileOf): Promise<Tile> {
   return { rows: [top, bottom], cols: [left, right], height, width, data };
 }
 
+interface Row { readonly values: Float32Array; readonly from: number; readonly span: number; /** What the row is divided by; a row over 0 is left out. */ readonly over: number }
+
 /** Adds one row of values (NaN: hidden) to the bins of a row of the picture. */
-function pool(row: Float32Array, edges: Int32Array, data: Float32Array, counts: Float32Array, at: number, most: boolean): void {
+function pool({ values, from, span, over }: Row, edges: Int32Array, data: Float32Array, counts: Float32Array, at: number, most: boolean): void {
+  if (!(over > 0)) return;
   for (let c = 0; c + 1 < edges.length; c++) {
-    const end = Math.min(edges[c + 1], row.length);
+    const end = Math.min(edges[c + 1], span);
     let sum = 0, seen = 0, top = -Infinity;
     for (let j = edges[c]; j < end; j++) {
-      const value = row[j];
+      const value = values[from + j];
       if (value !== value) continue;
       seen++;
       sum += value;
       if (value > top) top = value;
     }
-    if (!seen) { if (edges[c] >= row.length) return; continue; }
+    if (!seen) { if (edges[c] >= span) return; continue; }
     counts[at + c] += seen;
-    if (most) { if (top > data[at + c]) data[at + c] = top; } else data[at + c] += sum;
+    if (most) { if (top / over > data[at + c]) data[at + c] = top / over; } else data[at + c] += sum / over;
   }
 }
 

@@ -6,10 +6,10 @@ import type { AnalysisApi, TraceSummary } from '../../contract/api.ts';
 import type { Client } from '../../contract/rpc.ts';
 import { bytesText } from '../bytes-text.ts';
 import { repeated } from '../debounce.ts';
-import { traceEditor } from '../manifest/contributions.ts';
 import type { WorkspaceModels } from '../models/workspace-models.ts';
 import { setting } from '../read-setting.ts';
 import type { Session } from '../session.ts';
+import { openTraceFiles } from '../show-trace.ts';
 import { chosenFolder, storageFolder } from './trace-folder.ts';
 import { createdMs, overQuota, total, type TraceEntry, type TracePlace } from './trace-files.ts';
 
@@ -36,11 +36,6 @@ const readAtOnce = 16;
 const leftoverMs = 24 * 3_600_000;
 
 export function quotaBytes(): number { return setting('attnscope.traceQuota') * 1e9; }
-
-/** Traces that some editor shows. */
-export function openTraceFiles(): Set<string> {
-  return new Set(vscode.window.tabGroups.all.flatMap(group => group.tabs).flatMap(tab => (tab.input instanceof vscode.TabInputCustom && tab.input.viewType === traceEditor ? [tab.input.uri.fsPath] : [])));
-}
 
 export function createTraceLibrary({ context, session, models, analysis, held, log }: Around): TraceLibrary {
   const changed = new vscode.EventEmitter<void>(), read = new Map<string, { readonly key: string; readonly of: Read }>(), watchers = new Map<string, vscode.FileSystemWatcher>();

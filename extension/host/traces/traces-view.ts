@@ -2,8 +2,9 @@
 import * as vscode from 'vscode';
 import { traceEditor } from '../manifest/contributions.ts';
 import { steadyTree } from '../steady-tree.ts';
+import { openTraceFiles } from '../show-trace.ts';
 import { groupText, groupTraces, totalText, traceText, type TraceEntry, type TraceGroup } from './trace-files.ts';
-import { openTraceFiles, quotaBytes, type TraceLibrary } from './trace-library.ts';
+import { quotaBytes, type TraceLibrary } from './trace-library.ts';
 
 /** Commands in the menus of a row get it as their argument; `file` is what they look for. */
 export type TraceNode = { readonly kind: 'group'; readonly group: TraceGroup } | { readonly kind: 'trace'; readonly file: string; readonly entry: TraceEntry };

@@ -44,3 +44,19 @@ it('tries again after a failure, and never closes what was not open', async () =
   other.dispose();
   await vi.waitFor(() => expect(close).toHaveBeenCalledTimes(1));
 });
+it('waits for a trace that is being written, tells how far it is, and fails as its run does', async () => {
+  const { traces, open } = engine(), said: string[] = [];
+  let written: () => void = () => undefined;
+  traces.onSaid((file, text) => said.push(`${file}: ${text}`));
+  traces.say('f', 'nobody waits for it');
+  traces.expect('f', new Promise<void>(resolve => { written = resolve; }));
+  const opening = traces.lease('f').open();
+  traces.say('f', 'Running');
+  await Promise.resolve();
+  expect(open).not.toHaveBeenCalled();
+  written();
+  expect((await opening).file).toBe('f');
+  expect(said).toEqual(['f: Running']);
+  traces.expect('g', Promise.reject(new UserError('The disk is full.', 'Make room.')));
+  await expect(traces.lease('g').open()).rejects.toThrow('The disk is full.');
+});
