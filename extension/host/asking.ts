@@ -45,15 +45,18 @@ export function askPrompt(model: string, history: readonly string[], { pair: tak
   pick.placeholder = tokenizer ? 'The text that the model should read' : 'Token ids, as 1, 2, 3';
   pick.ignoreFocusOut = true;
   pick.value = fitting[0] ?? (tokenizer ? firstText : '');
+  // Sorted by what was typed, an earlier prompt would stand first for a moment, and Enter would take it. VS Code does this for all extensions, but does not type it yet.
+  Object.assign(pick, { sortByLabel: false });
   const update = (): void => {
     const read = readPrompt(pick.value, tokenizer, pair);
     const first = 'problem' in read ? { label: `$(info) ${read.problem}`, alwaysShow: true }
       : { label: `$(play) ${oneLine(pick.value)}`, description: 'trace this', alwaysShow: true };
-    const more: Row[] = 'problem' in read || !on ? [] : [
+    const more: Row[] = !on ? [] : [
       { label: `$(debug-continue) Trace it, and what the model writes next`, description: `up to ${tokens} tokens`, alwaysShow: true, more: { generate: tokens } },
       ...(chat ? [{ label: '$(comment-discussion) As a chat message, with the answer', description: `in the model's chat template, up to ${tokens} tokens`, alwaysShow: true, more: { generate: tokens, chat: true as const } }] : []),
     ];
-    pick.items = [first, ...more, ...fitting.filter(typed => typed !== pick.value).map(typed => ({ label: `$(history) ${oneLine(typed)}`, earlier: typed, alwaysShow: true }))];
+    // Rows keep their places while somebody types: VS Code names a row by its place, also when the list that was clicked in is the one before.
+    pick.items = [first, ...more, ...fitting.map(typed => ({ label: `$(history) ${oneLine(typed)}`, earlier: typed, alwaysShow: true }))];
     pick.activeItems = [pick.items[0]];
   };
   update();
