@@ -1,4 +1,5 @@
 /** The zoo's exports: our own copies, and every case of the folder that ATTNSCOPE_ZOO names; ATTNSCOPE_ONLY=name,… selects. */
+import { fromHalf } from '../../extension/engine/maths/half.ts';
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -42,7 +43,7 @@ export function readReference(path: string): ReadonlyMap<string, ZooTensor> {
 }
 
 const readers: Readonly<Record<string, readonly [size: number, read: (view: DataView, at: number) => number]>> = {
-  F32: [4, (v, at) => v.getFloat32(at, true)], F64: [8, (v, at) => v.getFloat64(at, true)],
+  F16: [2, (v, at) => fromHalf(Uint16Array.of(v.getUint16(at, true)))[0]], F32: [4, (v, at) => v.getFloat32(at, true)], F64: [8, (v, at) => v.getFloat64(at, true)],
   I32: [4, (v, at) => v.getInt32(at, true)], I64: [8, (v, at) => Number(v.getBigInt64(at, true))],
   U8: [1, (v, at) => v.getUint8(at)], BOOL: [1, (v, at) => v.getUint8(at)],
 };

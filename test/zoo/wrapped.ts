@@ -4,17 +4,17 @@ import { Pieces, encodeNode, encodeValueInfo, tensorOf } from '../../extension/e
 import { dataType, type Field, type NewNode } from '../../extension/engine/onnx/model.ts';
 import { FileBytes } from '../../extension/engine/onnx/wire.ts';
 
-interface Parts { readonly nodes: Pieces[]; readonly initializers: Pieces[]; readonly inputs: Pieces[]; readonly outputs: Pieces[]; readonly opsets: Pieces[]; readonly names: { readonly inputs: string[]; readonly outputs: string[]; readonly initializers: string[] } }
+/** Messages of a model file, payloads and all; `names` in the same order. Of a node its name. */
+export interface Parts { readonly nodes: Pieces[]; readonly initializers: Pieces[]; readonly inputs: Pieces[]; readonly outputs: Pieces[]; readonly opsets: Pieces[]; readonly names: { readonly nodes: string[]; readonly inputs: string[]; readonly outputs: string[]; readonly initializers: string[] } }
 
-/** The messages of a model file, payloads and all. */
-function partsOf(file: string): Parts {
-  const bytes = FileBytes.of(readFileSync(file), file), parts: Parts = { nodes: [], initializers: [], inputs: [], outputs: [], opsets: [], names: { inputs: [], outputs: [], initializers: [] } };
+export function partsOf(file: string): Parts {
+  const bytes = FileBytes.of(readFileSync(file), file), parts: Parts = { nodes: [], initializers: [], inputs: [], outputs: [], opsets: [], names: { nodes: [], inputs: [], outputs: [], initializers: [] } };
   const raw = (field: Field): Pieces => new Pieces().raw(bytes.bytes(field.at, field.end));
   const name = (message: Field, number: number): string => { let found = ''; bytes.scan(message.at, message.end, field => { if (field.number === number) found = bytes.text(field.at, field.end); }); return found; };
   bytes.scan(0, bytes.size, field => {
     if (field.number === 8) parts.opsets.push(raw(field));
     if (field.number === 7) bytes.scan(field.at, field.end, part => {
-      if (part.number === 1) parts.nodes.push(raw(part));
+      if (part.number === 1) { parts.nodes.push(raw(part)); parts.names.nodes.push(name(part, 3)); }
       if (part.number === 5) { parts.initializers.push(raw(part)); parts.names.initializers.push(name(part, 8)); }
       if (part.number === 11) { parts.inputs.push(raw(part)); parts.names.inputs.push(name(part, 1)); }
       if (part.number === 12) { parts.outputs.push(raw(part)); parts.names.outputs.push(name(part, 1)); }
@@ -23,7 +23,7 @@ function partsOf(file: string): Parts {
   return parts;
 }
 
-function modelOf(graph: Pieces, opsets: readonly Pieces[], functions: readonly Pieces[] = []): Uint8Array {
+export function modelOf(graph: Pieces, opsets: readonly Pieces[], functions: readonly Pieces[] = []): Uint8Array {
   const out = new Pieces().varint(1, 9).text(2, 'test').message(7, graph.text(2, 'main'));
   for (const opset of opsets) out.message(8, opset);
   for (const one of functions) out.message(25, one);

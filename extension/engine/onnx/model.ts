@@ -1,4 +1,5 @@
 /** What an ONNX file is to us: a graph of named values whose tensors stay where they are in the file. Types only. */
+import type { UsualName } from '../folder/genai-names.ts';
 
 /** TensorProto.DataType numbers, by name. */
 export const dataType = { float: 1, uint8: 2, int8: 3, uint16: 4, int16: 5, int32: 6, int64: 7, string: 8, bool: 9, float16: 10, double: 11, uint32: 12, uint64: 13, bfloat16: 16 } as const;
@@ -82,6 +83,8 @@ export interface Model {
   readonly graph: Graph;
   /** Functions of the model's own, by `functionKey` (`domain:name`). */
   readonly functions: ReadonlyMap<string, LocalFunction>;
+  /** What an input or output is called elsewhere, where genai_config.json says that this graph calls it otherwise. */
+  readonly usual: UsualName;
   /** In a graph that was rewritten in memory: the location by which tensors name the model file itself. */
   readonly ownData?: string;
 }

@@ -5,6 +5,7 @@ import { basename, dirname, isAbsolute, relative, resolve, sep } from 'node:path
 import { UserError } from '../../contract/errors.ts';
 import type { ModelInfo } from '../../contract/site.ts';
 import { findModelFile } from '../folder/folder.ts';
+import { readUsualNames } from '../folder/genai-names.ts';
 import type { Model, Tensor } from './model.ts';
 import { parseModel, type Parsed } from './reader.ts';
 import { elementBytes, elementCount } from './tensors.ts';
@@ -53,7 +54,7 @@ function modelOf(path: string, from: FileBytes, parsed: Parsed): Model {
   const { dataFolder, dataFiles } = placeData(path, parsed.external, from.holes.length > 0);
   return {
     path, dataFolder, dataFiles, document: from, bytes: from.size, graphHash: hashWithout(from, parsed.weights),
-    irVersion: parsed.irVersion, opsets: parsed.opsets, producer: parsed.producer, metadata: parsed.metadata, graph: parsed.graph, functions: parsed.functions,
+    irVersion: parsed.irVersion, opsets: parsed.opsets, producer: parsed.producer, metadata: parsed.metadata, graph: parsed.graph, functions: parsed.functions, usual: readUsualNames(path),
   };
 }
 

@@ -42,7 +42,6 @@ async function captureInto(request: TraceRequest, { progress, alter, sparing, ro
   progress({ phase: 'open' });
   const prepared = await prepareRun(request, alter, rowsAtOnce), { stages, main, kept, config, tokenizer, images = [], facts } = prepared;
   if (request.keep?.resid && !stages.some(stage => stage.plans.some(plan => plan.site.block))) throw new UserError(`The residual stream around the attention of ${basename(main.model.path)} was not found.`, 'Leave resid out of --keep.');
-  if (request.keep?.resid && prepared.decoder) throw new UserError(`The residual stream of ${basename(main.model.path)} cannot be kept: it runs in steps, with a cache.`, 'Leave resid out of --keep, or trace an export without past_key_values.');
   const stored = chooseStored(request.dtype ?? 'auto', facts);
   checkRoom(facts, { stored, ...(request.keep?.pattern ? { pattern: true } : {}), ...(request.keep?.z ? { z: true } : {}), ...(request.keep?.resid ? { resid: true } : {}) }, request.out);
   const files = captureFiles(request.out);

@@ -3,7 +3,8 @@ import type { Progress, TraceRequest } from '../../contract/api.ts';
 import type { Model } from '../onnx/model.ts';
 import { filledIds, filledPhrase, generate, openSteps, usualTokens } from './decode.ts';
 import { readDecodingRules } from './decoding-rules.ts';
-import { decoderIdNames, fillInputs, idInput, type Given, type Inputs } from './inputs.ts';
+import { decoderIdNames, idInput } from './input-names.ts';
+import { fillInputs, type Given, type Inputs } from './inputs.ts';
 import { positionLimit } from './limits.ts';
 import type { ModelConfig } from './model-config.ts';
 

@@ -1,7 +1,7 @@
 /** Tensors to feed, by the type that a graph declares. */
 import { UserError } from '../../contract/errors.ts';
 import { dataType } from '../onnx/model.ts';
-import { toHalf } from '../maths/half.ts';
+import { fromHalf, toHalf } from '../maths/half.ts';
 
 export type FeedType = 'float32' | 'float16' | 'float64' | 'int64' | 'int32' | 'int16' | 'int8' | 'uint8' | 'bool';
 export type FeedData = Float32Array | Float64Array | Uint16Array | BigInt64Array | Int32Array | Int16Array | Int8Array | Uint8Array;
@@ -35,4 +35,4 @@ export function feedOf(type: FeedType, values: ArrayLike<number>, dims: readonly
 }
 
 /** The numbers of a feed, as doubles. */
-export function numbersOfFeed(feed: Feed): number[] { return Array.from(feed.data as ArrayLike<number | bigint>, Number); }
+export function numbersOfFeed({ type, data }: Pick<Feed, 'type' | 'data'>): number[] { return Array.from((type === 'float16' ? fromHalf(data as Uint16Array) : data) as ArrayLike<number | bigint>, Number); }

@@ -25,12 +25,12 @@ export interface Generation {
 const mostTokens = 100_000;
 
 /** Errors: `UserError` where this model or this prompt cannot be gone on with, with the numbers. */
-export function readGeneration(request: TraceRequest, { model, config, inputs, logits, tokenizer }: { readonly model: Model; readonly config: ModelConfig; readonly inputs: Inputs; readonly logits: string | undefined; readonly tokenizer: TextTokenizer | undefined }): Generation | undefined {
+export function readGeneration(request: TraceRequest, { model, config, sides, logits, tokenizer }: { readonly model: Model; readonly config: ModelConfig; readonly sides: Inputs['sides']; readonly logits: string | undefined; readonly tokenizer: TextTokenizer | undefined }): Generation | undefined {
   const { generate: count } = request;
   if (!count) return undefined;
   if (count > mostTokens) throw new UserError(`At most ${mostTokens} tokens are generated; ${count} were asked for.`, 'Ask for fewer.');
-  if (logits === undefined || !inputs.sides.length) throw new UserError(`${model.path} says nothing about a next token, so that nothing can be generated.`, 'Leave --generate out, or choose a language model.');
-  const { ids, real } = inputs.sides[0], length = ids[0].length, limit = positionLimit(model, config);
+  if (logits === undefined || !sides.length) throw new UserError(`${model.path} says nothing about a next token, so that nothing can be generated.`, 'Leave --generate out, or choose a language model.');
+  const [{ ids, real }] = sides, length = ids[0].length, limit = positionLimit(model, config);
   if (ids.length !== 1) throw new UserError(`Generation takes one sample; found ${ids.length}.`, 'Give one prompt.');
   if (!real[0][length - 1]) throw new UserError('The prompt ends with padding, so that nothing can follow it.', 'Leave the padding out.');
   if (limit && length + count > limit.positions) throw new UserError(`The prompt has ${length} tokens, and ${count} more were asked for; the model has ${limit.positions} positions (from ${limit.from}).`, `Ask for at most ${limit.positions - length} tokens, or use a shorter prompt.`);

@@ -4,8 +4,10 @@ import type { Model, ValueInfo } from '../onnx/model.ts';
 import { openInputs } from '../onnx/picture-input.ts';
 import { feedOf, feedType, numbersOfFeed, type Feed } from './feeds.ts';
 import type { GivenTensor } from './tensor-file.ts';
+import { decoderIdNames, embedsInput, idInput, inputCalled, isPast } from './input-names.ts';
 import { checkIds, checkLength } from './limits.ts';
 import type { ModelConfig } from './model-config.ts';
+import { tokensOf, type TokenSide } from './token-sides.ts';
 
 export interface Given {
   /** Token ids of one sample, from a text or from the user. */
@@ -20,26 +22,11 @@ export interface Given {
   readonly past?: { readonly length: number; readonly feeds: Readonly<Record<string, Feed>> };
 }
 
-/** One side of token inputs; encoder-decoder models have two. `ids` and `real` per sample. */
-export interface TokenSide { readonly name: 'text' | 'decoder'; readonly input: string; readonly ids: readonly (readonly number[])[]; readonly real: readonly (readonly number[])[] }
-
 export interface Inputs {
   readonly feeds: Readonly<Record<string, Feed>>;
   /** Inputs that the user did not give: name → how each was filled. */
   readonly filled: Readonly<Record<string, string>>;
   readonly sides: readonly TokenSide[];
-}
-
-/** Inputs that hold past keys and values, by the names that exporters give them. */
-export const pastName = /^(past_key_values|past|decoder_past|past_key|past_value|cache_k|cache_v|key_cache|value_cache)(\.|_|$)/;
-
-const idNames = ['input_ids', 'input', 'tokens', 'token_ids', 'ids', 'idx'];
-export const decoderIdNames: readonly string[] = ['decoder_input_ids'];
-
-/** The input that takes token ids, if there is one. */
-export function idInput(model: Model, names: readonly string[] = idNames): ValueInfo | undefined {
-  const inputs = openInputs(model);
-  return names.map(name => inputs.find(input => input.name === name && /^int/.test(feedType(name, input.type)))).find(Boolean);
 }
 
 /**
@@ -52,7 +39,7 @@ export function fillInputs(model: Model, given: Given, config: ModelConfig): Inp
     const input = inputs.find(one => one.name === name)!;
     feeds[name] = feedOf(feedType(name, input.type), tensor.values, tensor.shape);
   }
-  const text = idInput(model), decoder = idInput(model, decoderIdNames);
+  const text = idInput(model), decoder = idInput(model, decoderIdNames), embeds = embedsInput(model);
   if (given.ids) {
     const into = text ?? decoder;
     if (!into) throw new UserError(`The model takes no token ids: its inputs are ${list(inputs)}.`, 'Give its inputs with --inputs FILE.safetensors.');
@@ -71,14 +58,15 @@ export function fillInputs(model: Model, given: Given, config: ModelConfig): Inp
   }
   for (const input of inputs) {
     if (feeds[input.name]) continue;
-    const fill = filling(input, { feeds, text: text && feeds[text.name], decoder: decoder && feeds[decoder.name], inputs, types: given.types, before });
+    const fill = filling(input, { model, feeds, text: text ? feeds[text.name] : embeds && feeds[embeds.name], decoder: decoder && feeds[decoder.name], types: given.types, before });
     if (!fill) throw new UserError(`The input "${input.name}" cannot be filled: nothing was given for it, and it is none that exporters define.`, `Give it in a safetensors file with --inputs (shape [${(input.dims ?? []).map(dim => dim ?? '?').join(', ')}]).`);
     feeds[input.name] = feedOf(feedType(input.name, input.type), fill.values, fill.dims);
     filled[input.name] = fill.phrase;
   }
   for (const input of inputs) checkShape(input, feeds[input.name]);
+  const fed = (usual: string): Feed | undefined => feeds[inputCalled(model, usual)?.name ?? usual];
   const side = (name: 'text' | 'decoder', input: ValueInfo | undefined, mask: string): TokenSide[] => (input && feeds[input.name]
-    ? [{ name, input: input.name, ...tokensOf(feeds[input.name], feeds[mask] ?? maskOfLengths(feeds, feeds[input.name])) }] : []);
+    ? [{ name, input: input.name, ...tokensOf(feeds[input.name], { mask: fed(mask), lengths: fed('seqlens_k'), total: fed('total_sequence_length') }) }] : []);
   return { feeds, filled, sides: [...side('text', text, 'attention_mask'), ...side('decoder', decoder, 'decoder_attention_mask')] };
 }
 
@@ -90,18 +78,19 @@ function idsFeed(input: ValueInfo, ids: readonly number[], samples: number): Fee
   return feedOf(feedType(input.name, input.type), Array.from({ length: rows }, () => ids).flat(), [rows, ids.length]);
 }
 
-interface Around { readonly feeds: Readonly<Record<string, Feed>>; readonly text: Feed | undefined; readonly decoder: Feed | undefined; readonly inputs: readonly ValueInfo[]; readonly types: readonly number[] | undefined; readonly before: number | undefined }
+/** `text`, `decoder`: ids [batch, tokens], or embeddings [batch, tokens, width]. */
+interface Around { readonly model: Model; readonly feeds: Readonly<Record<string, Feed>>; readonly text: Feed | undefined; readonly decoder: Feed | undefined; readonly types: readonly number[] | undefined; readonly before: number | undefined }
 interface Filling { readonly values: ArrayLike<number>; readonly dims: readonly number[]; readonly phrase: string }
 
 const most = 2 ** 28;
 
 /** How exporters expect an input that the user did not give; undefined when nobody defines it. */
 function filling(input: ValueInfo, around: Around): Filling | undefined {
-  const { name } = input, tokens = name.startsWith('decoder_') ? around.decoder ?? around.text : around.text ?? around.decoder;
+  const name = around.model.usual(input.name), tokens = name.startsWith('decoder_') ? around.decoder ?? around.text : around.text ?? around.decoder;
   const batch = tokens?.dims[0] ?? 1, length = tokens?.dims[1];
   const past = pastLength(around);
   const full = (rows: number, columns: number, value: number, phrase: string): Filling => ({ values: new Float32Array(bounded(name, rows * columns)).fill(value), dims: [rows, columns], phrase });
-  if (pastName.test(name) && input.dims && input.dims.length >= 3) return emptyPast(input, batch);
+  if (isPast(around.model, input.name) && input.dims && input.dims.length >= 3) return emptyPast(input, batch);
   if (/^(use_cache_branch|use_cache)$/.test(name)) return { values: [past ? 1 : 0], dims: sizes(input, 1), phrase: past ? 'true: there is a cache' : 'false: no cache' };
   if (length === undefined) return undefined;
   if (/^(decoder_|encoder_)?attention_mask$/.test(name)) {
@@ -124,7 +113,7 @@ function sizes(input: ValueInfo, n: number): readonly number[] { return input.di
 
 /** Positions from the mask where there is padding on the left (as generation does), otherwise 0, 1, 2, … */
 function positions(name: string, input: ValueInfo, around: Around, batch: number, length: number, past: number): Filling {
-  const mask = around.feeds[name.replace('position_ids', 'attention_mask')], values: number[] = [];
+  const mask = around.feeds[inputCalled(around.model, name.replace('position_ids', 'attention_mask'))?.name ?? ''], values: number[] = [];
   const given = mask && mask.dims.length === 2 && mask.dims[0] === batch && mask.dims[1] === past + length ? numbersOfFeed(mask) : undefined, width = past + length;
   bounded(name, batch * length);
   for (let b = 0; b < batch; b++) {
@@ -156,7 +145,7 @@ function emptyPast(input: ValueInfo, batch: number): Filling | undefined {
 
 function pastLength(around: Around): number {
   if (around.before !== undefined) return around.before;
-  for (const [name, feed] of Object.entries(around.feeds)) if (/^past/.test(name) && feed.dims.length === 4) return feed.dims[2];
+  for (const [name, feed] of Object.entries(around.feeds)) if (isPast(around.model, name) && feed.dims.length === 4) return feed.dims[2];
   return 0;
 }
 
@@ -170,23 +159,6 @@ function checkShape(input: ValueInfo, feed: Feed): void {
   if (!declared) return;
   const fits = declared.length === feed.dims.length && declared.every((dim, i) => typeof dim !== 'number' || dim < 0 || dim === feed.dims[i]);
   if (!fits) throw new UserError(`The input "${input.name}" must have the shape [${declared.map(dim => dim ?? '?').join(', ')}]; found [${feed.dims.join(', ')}].`, 'Give a tensor of that shape.');
-}
-
-/** Of models that take the length of each sample (less one) in place of a mask: what lies behind it in a prompt is padding. */
-function maskOfLengths({ seqlens_k: lengths, total_sequence_length: total }: Readonly<Record<string, Feed>>, ids: Feed): Feed | undefined {
-  const [batch, length] = ids.dims, last = lengths && numbersOfFeed(lengths);
-  if (last?.length !== batch || !total || numbersOfFeed(total)[0] !== length) return undefined;
-  return feedOf('int64', last.flatMap(end => Array.from({ length }, (_, i) => (i <= end ? 1 : 0))), [batch, length]);
-}
-
-/** `mask` [batch, past + tokens]: its last columns belong to the tokens. */
-function tokensOf(ids: Feed, mask: Feed | undefined): { readonly ids: number[][]; readonly real: number[][] } {
-  const [batch, length] = ids.dims, numbers = numbersOfFeed(ids);
-  const marks = mask && mask.dims.length === 2 && mask.dims[0] === batch && mask.dims[1] >= length ? numbersOfFeed(mask) : undefined, width = mask?.dims[1] ?? 0;
-  return {
-    ids: Array.from({ length: batch }, (_, b) => numbers.slice(b * length, (b + 1) * length)),
-    real: Array.from({ length: batch }, (_, b) => Array.from({ length }, (_, i) => (!marks || marks[b * width + width - length + i] !== 0 ? 1 : 0))),
-  };
 }
 
 function list(inputs: readonly ValueInfo[]): string { return inputs.slice(0, 8).map(input => input.name).join(', ') || 'none'; }

@@ -1,16 +1,16 @@
 /** The key-value cache of a decoder: which inputs take what which outputs gave, by the names that exporters give them. */
 import type { Model, ValueInfo } from '../onnx/model.ts';
 import { openInputs } from '../onnx/picture-input.ts';
-import { pastName } from './inputs.ts';
+import { isPast } from './input-names.ts';
 
 /** `past` takes in the next run what `present` gave in this one. */
 export interface CachePair { readonly past: ValueInfo; readonly present: string }
 
-/** Every past input with its output, in the order of the graph; undefined where there are none, or one has no output that would fill it. */
+/** Every past input with its output, in the order of the graph, by their usual names; undefined where there are none, or one has no output that would fill it. */
 export function cacheOf(model: Model): readonly CachePair[] | undefined {
-  const pasts = openInputs(model).filter(input => pastName.test(input.name) && input.dims !== undefined && input.dims.length >= 3), outputs = new Set(model.graph.outputs.map(output => output.name));
+  const pasts = openInputs(model).filter(input => isPast(model, input.name) && input.dims !== undefined && input.dims.length >= 3), outputs = new Map(model.graph.outputs.map(output => [model.usual(output.name), output.name]));
   if (!pasts.length) return undefined;
-  const pairs = pasts.flatMap(past => { const present = spellings(past.name).find(name => outputs.has(name)); return present === undefined ? [] : [{ past, present }]; });
+  const pairs = pasts.flatMap(past => { const present = spellings(model.usual(past.name)).map(name => outputs.get(name)).find(name => name !== undefined); return present === undefined ? [] : [{ past, present }]; });
   return pairs.length === pasts.length ? pairs : undefined;
 }
 

@@ -5,9 +5,10 @@ import type { GraphView } from '../onnx/model.ts';
 import { openInputs, pictureInput } from '../onnx/picture-input.ts';
 import { imageTensor, imagesOfTensor, type RunImage } from './image-input.ts';
 import { expectedTokens, imageRuns, imageTokenId, withImageTokens } from './image-tokens.ts';
-import { idInput, type TokenSide } from './inputs.ts';
+import { idInput } from './input-names.ts';
 import type { ModelConfig } from './model-config.ts';
 import type { Prompt } from './prepare-run.ts';
+import type { TokenSide } from './token-sides.ts';
 import type { TextTokenizer } from './tokenizer.ts';
 
 interface Around { readonly view: GraphView; readonly config: ModelConfig; readonly tokenizer: TextTokenizer | undefined }

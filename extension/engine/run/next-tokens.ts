@@ -19,7 +19,7 @@ export function logitsOutput(model: Model, view: GraphView, plans: readonly Site
   const widths = new Set([...model.graph.initializers.values()].filter(tensor => tensor.dims.length === 2).map(tensor => tensor.dims[0]));
   const shape = (name: string): readonly unknown[] | undefined => outputs.find(output => output.name === name)?.dims ?? view.dims(name);
   const fits = (name: string): boolean => { const dims = shape(name); return dims?.length === 3; };
-  const named = outputs.find(output => /^(lm_)?logits$/.test(output.name) && fits(output.name));
+  const named = outputs.find(output => /^(lm_)?logits$/.test(model.usual(output.name)) && fits(output.name));
   if (named) return named.name;
   return outputs.find(output => {
     const dims = view.dims(output.name) ?? output.dims;

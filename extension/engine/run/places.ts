@@ -1,5 +1,7 @@
 /** Outputs whose shapes are known before a run, so that onnxruntime can write them where they stay. */
 import type { SitePlan } from '../sites/site-plan.ts';
+import type { Model } from '../onnx/model.ts';
+import { isPast } from './input-names.ts';
 import type { Inputs } from './inputs.ts';
 import type { Taps } from './taps.ts';
 
@@ -7,6 +9,7 @@ import type { Taps } from './taps.ts';
 export interface Place { readonly output: string; readonly type: 'F32' | 'F16' | 'I64' | 'U8'; readonly dims: readonly number[] }
 
 export interface Placing {
+  readonly model: Model;
   readonly plans: readonly SitePlan[];
   readonly taps: Taps;
   readonly inputs: Inputs;
@@ -18,8 +21,8 @@ export interface Placing {
 }
 
 /** Whether every shape follows from the prompt: of self-attention over the tokens of a model with one side and no past. */
-export function shapesKnown(plans: readonly SitePlan[], inputs: Inputs): boolean {
-  const past = Object.entries(inputs.feeds).some(([name, feed]) => /past|cache/.test(name) && feed.data.length > 1);
+export function shapesKnown(model: Model, plans: readonly SitePlan[], inputs: Inputs): boolean {
+  const past = Object.entries(inputs.feeds).some(([name, feed]) => (/past|cache/.test(name) || isPast(model, name)) && feed.data.length > 1);
   return inputs.sides.length === 1 && !past && plans.every(({ q, k, v, softmax, masks, blocks, site }) => q && k && v && !blocks && site.kind === 'self' && site.form === 'dense' && site.stack === 'main'
     && site.heads !== null && site.kvHeads !== null && site.headDim !== null && site.valueDim !== null && !site.mask.additive && (softmax || !masks.length));
 }
@@ -27,8 +30,8 @@ export function shapesKnown(plans: readonly SitePlan[], inputs: Inputs): boolean
 /**
  * All outputs of the taps, or undefined where a shape cannot be said. The graph may still turn out to have others.
  */
-export function placesOf({ plans, taps, inputs, stored, rows, vocabulary }: Placing): readonly Place[] | undefined {
-  if (!shapesKnown(plans, inputs) || (taps.lastLogits !== undefined && vocabulary === undefined)) return undefined;
+export function placesOf({ model, plans, taps, inputs, stored, rows, vocabulary }: Placing): readonly Place[] | undefined {
+  if (!shapesKnown(model, plans, inputs) || (taps.lastLogits !== undefined && vocabulary === undefined)) return undefined;
   const { ids } = inputs.sides[0], batch = ids.length, length = ids[0].length, places = new Map<string, Place>();
   const add = (output: string | undefined, type: Place['type'], ...dims: number[]): void => { if (output !== undefined) places.set(output, { output, type, dims }); };
   // Wide as W_Q reads it; where that is not known, nothing is placed.

@@ -1,30 +1,36 @@
 /** What a run of a vision-language model in three files stands on: vision encoder, token embedding, and the language model that reads both. */
 import type { TraceRequest } from '../../contract/api.ts';
 import { UserError } from '../../contract/errors.ts';
-import { fromHalf } from '../maths/half.ts';
 import { viewGraph } from '../onnx/graph-view.ts';
 import type { GraphView, Model } from '../onnx/model.ts';
 import { openInputs, pictureInput } from '../onnx/picture-input.ts';
 import type { VisionLanguage } from '../sites/vision-language.ts';
-import type { Feed, FeedData } from './feeds.ts';
+import { stepsBehind } from './cache-steps.ts';
+import { numbersOfFeed, type Feed, type FeedData } from './feeds.ts';
+import { readGeneration } from './generation.ts';
 import { imageTensor, imagesOfTensor, type RunImage } from './image-input.ts';
 import { expectedTokens, imageTokenId, withImageTokens } from './image-tokens.ts';
-import { fillInputs, idInput, type Inputs, type TokenSide } from './inputs.ts';
+import { embedsInput, idInput, isPast } from './input-names.ts';
+import { fillInputs, type Inputs } from './inputs.ts';
+import { keptOf } from './kept-layers.ts';
+import { cacheOf } from './kv-cache.ts';
 import { checkIds, checkLength } from './limits.ts';
 import { withTokens } from './look-at.ts';
 import { readConfig, type ModelConfig } from './model-config.ts';
 import { logitsOutput } from './next-tokens.ts';
-import { keptOf, readPrompt, type Prepared, type Prompt } from './prepare-run.ts';
-import { factsOf, sumFacts } from './room.ts';
+import { readPrompt, type Prepared, type Prompt } from './prepare-run.ts';
+import { factsOf, rowsThatFit, sumFacts } from './room.ts';
+import { inStack } from '../sites/parts.ts';
 import type { Earlier, Stage } from './stages.ts';
 import { readGivenTensors, type GivenTensor } from './tensor-file.ts';
+import type { TokenSide } from './token-sides.ts';
 import { loadTokenizer, type TextTokenizer } from './tokenizer.ts';
 import { traceInput } from './trace-input.ts';
 
 const names = { vision: 'vision_encoder', embed: 'embed_tokens', decoder: 'decoder_model' } as const;
 
-/** Errors: `UserError` for everything that the user can act on. */
-export async function prepareLlava(request: TraceRequest, parts: VisionLanguage): Promise<Prepared> {
+/** `rows`: for tests, how many rows of the prompt run at once. Errors: `UserError` for everything that the user can act on. */
+export async function prepareLlava(request: TraceRequest, parts: VisionLanguage, rows?: number): Promise<Prepared> {
   const { vision, embed, decoder } = parts, all = [...vision.found.plans, ...decoder.found.plans], { plans, kept } = keptOf(all, request.keep?.layers);
   if (!all.length) throw new UserError(`${vision.found.looked} ${decoder.found.looked}`, 'Choose a model with attention; "attnscope sites" lists what is recognised.');
   const config = readConfig(decoder.model.path), tokenizer = loadTokenizer(decoder.model.path), views = { vision: viewGraph(vision.model), decoder: viewGraph(decoder.model) }, id = imageTokenId(views.decoder, undefined);
@@ -36,14 +42,15 @@ export async function prepareLlava(request: TraceRequest, parts: VisionLanguage)
     { name: names.embed, model: embed, view: viewGraph(embed), plans: [], inputs: () => ({ ...fillInputs(embed, { tensors: new Map([[seen.ids, asTensor(seen.tokens)]]) }, config), filled: seen.how }), gives: [embeds] },
     { name: names.decoder, model: decoder.model, view: views.decoder, plans: plans.filter(plan => plan.site.stack !== 'vision'), inputs: earlier => decoderInputs(decoder.model, { earlier, features, embeds, id, side, tensors: seen.tensors, config }), ...(logits === undefined ? {} : { logits }) },
   ];
-  const length = seen.tokens[0].length, batch = seen.tokens.length, vocabulary = logits === undefined ? undefined : views.decoder.dims(logits)?.[2], textLength = request.prompt.kind === 'text' ? request.prompt.text.length : 0, images = withTokens(seen.images, views.decoder, side);
-  const facts = sumFacts([
-    factsOf({ model: vision.model, plans: stages[0].plans, tokens: { batch, length: seen.positions }, textLength: 0, out: request.out }),
-    factsOf({ model: decoder.model, plans: stages[2].plans, tokens: { batch, length }, ...(vocabulary === undefined ? {} : { vocabulary }), textLength, out: request.out }),
-  ]);
+  const generation = readGeneration(request, { model: decoder.model, config, sides: [side], logits, tokenizer }), alone = logits === undefined || [...seen.tensors.keys()].some(name => isPast(decoder.model, name));
+  const behind = alone ? undefined : await stepsBehind(decoder.whole, decoder.found, request, found => inStack(found, 'main')), cache = alone ? undefined : behind?.cache ?? cacheOf(decoder.model);
+  const length = seen.tokens[0].length + (generation?.count ?? 0), batch = seen.tokens.length, vocabulary = logits === undefined ? undefined : views.decoder.dims(logits)?.[2], textLength = request.prompt.kind === 'text' ? request.prompt.text.length : 0, images = withTokens(seen.images, views.decoder, side);
+  const read = factsOf({ model: decoder.model, plans: stages[2].plans, tokens: { batch, length }, ...(vocabulary === undefined ? {} : { vocabulary }), textLength, out: request.out });
+  const facts = sumFacts([factsOf({ model: vision.model, plans: stages[0].plans, tokens: { batch, length: seen.positions }, textLength: 0, out: request.out }), read]), rowsAtOnce = cache && (rows ?? rowsThatFit(read));
+  const steps = generation || rowsAtOnce !== undefined ? { embed: { model: embed, output: embeds }, ...(cache ? { cache } : {}), ...(behind ? { next: behind.next } : {}), ...(generation ? { generation } : {}), ...(rowsAtOnce === undefined ? {} : { rowsAtOnce }) } : undefined;
   return {
-    stages, main: stages[2], config, tokenizer, facts, images, ...(kept ? { kept } : {}),
-    input: inputs => traceInput(request, seen.prompt, inputs.get(names.decoder)!, { tokenizer, config, tokens: { batch, length } }),
+    stages, main: stages[2], config, tokenizer, facts: rowsAtOnce === undefined ? facts : { ...facts, rowsAtOnce }, images, ...(steps ? { decoder: steps } : {}), ...(kept ? { kept } : {}),
+    input: inputs => traceInput(request, seen.prompt, inputs.get(names.decoder)!, { tokenizer, config, tokens: { batch, length: seen.tokens[0].length } }),
   };
 }
 
@@ -113,19 +120,12 @@ interface Splicing { readonly earlier: Earlier; readonly features: string; reado
 
 /** The embeddings with image features in the place of image tokens, and everything else that the language model takes. */
 function decoderInputs(model: Model, { earlier, features, embeds, id, side, tensors, config }: Splicing): Inputs {
-  const inputs = openInputs(model), takes = inputs.find(input => input.name === 'inputs_embeds') ?? inputs.find(input => /embed/.test(input.name));
-  if (!takes) throw new UserError(`${model.path} takes no embeddings: its inputs are ${inputs.map(input => input.name).join(', ')}.`, 'Export it with optimum.');
-  const spliced = splice(earlier.output(names.embed, embeds), earlier.output(names.vision, features), side.ids, id), [batch, length] = spliced.dims, filled: Record<string, string> = { [takes.name]: 'embeddings of the tokens, image features in the place of image tokens' };
-  const given = new Map(inputs.flatMap(({ name }) => { const tensor = tensors.get(name); return tensor ? [[name, tensor] as const] : []; }));
-  const add = (name: string, values: readonly number[], phrase: string, shape = [batch, length]): void => { if (inputs.some(input => input.name === name) && !given.has(name)) { given.set(name, { shape, values }); filled[name] = phrase; } };
-  const rows = (of: (b: number, i: number) => number): number[] => Array.from({ length: batch * length }, (_, n) => of(Math.floor(n / length), n % length));
-  add('attention_mask', rows(() => 1), 'ones, [batch, tokens]');
-  // Left padding is not counted, as generation does it.
-  add('position_ids', rows((b, i) => Math.max(0, side.real[b].slice(0, i + 1).reduce((sum, real) => sum + real, 0) - 1)), '0, 1, 2, …');
-  add('cache_position', Array.from({ length }, (_, i) => i), 'positions of the tokens', [length]);
-  add('num_logits_to_keep', [0], '0: all positions', inputs.find(input => input.name === 'num_logits_to_keep')?.dims?.length === 0 ? [] : [1]);
-  const values = spliced.type === 'float16' ? fromHalf(spliced.data as Uint16Array) : spliced.data as Float32Array, made = fillInputs(model, { tensors: new Map([...given, [takes.name, { shape: spliced.dims, values }]]) }, config);
-  return { feeds: made.feeds, filled: { ...made.filled, ...filled }, sides: [side] };
+  const takes = embedsInput(model);
+  if (!takes) throw new UserError(`${model.path} takes no embeddings: its inputs are ${openInputs(model).map(input => input.name).join(', ')}.`, 'Export it with optimum.');
+  const spliced = splice(earlier.output(names.embed, embeds), earlier.output(names.vision, features), side.ids, id);
+  const given = openInputs(model).flatMap(({ name }) => { const tensor = tensors.get(name); return tensor ? [[name, tensor] as const] : []; });
+  const made = fillInputs(model, { tensors: new Map([...given, [takes.name, { shape: spliced.dims, values: numbersOfFeed(spliced) }]]) }, config);
+  return { feeds: made.feeds, filled: { ...made.filled, [takes.name]: 'embeddings of the tokens, image features in the place of image tokens' }, sides: [side] };
 }
 
 /** Rows of `embeds` [batch, tokens, width] where the token is `id`, replaced by the rows of `features` [.., width], in order. Errors: `UserError` with both counts. */

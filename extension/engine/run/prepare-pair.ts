@@ -11,11 +11,13 @@ import { filledIds, filledPhrase, generate, givenTokens, openSteps, usualTokens,
 import { readDecodingRules, type DecodingRules, type Speech } from './decoding-rules.ts';
 import type { Feed } from './feeds.ts';
 import { hear, melSettings, type Heard } from './hear.ts';
-import { decoderIdNames, fillInputs, idInput, type Inputs } from './inputs.ts';
+import { decoderIdNames, idInput } from './input-names.ts';
+import { fillInputs, type Inputs } from './inputs.ts';
 import { positionLimit } from './limits.ts';
 import { readConfig, type ModelConfig } from './model-config.ts';
 import { logitsOutput } from './next-tokens.ts';
-import { keptOf, readPrompt, type Prepared } from './prepare-run.ts';
+import { keptOf } from './kept-layers.ts';
+import { readPrompt, type Prepared } from './prepare-run.ts';
 import { factsOf, sumFacts } from './room.ts';
 import type { Earlier, Stage } from './stages.ts';
 import { readGivenTensors, type GivenTensor } from './tensor-file.ts';

@@ -3,10 +3,8 @@ import { dirname } from 'node:path';
 import type { TraceRequest } from '../../contract/api.ts';
 import { UserError } from '../../contract/errors.ts';
 import type { RunFacts } from '../../contract/estimate.ts';
-import { layersText } from '../../contract/layers.ts';
 import type { KeptLayers, TraceInput } from '../../contract/trace.ts';
 import { readChatTemplate } from '../folder/chat-template.ts';
-import { fileOf, readFolder } from '../folder/folder.ts';
 import { viewGraph } from '../onnx/graph-view.ts';
 import type { Model } from '../onnx/model.ts';
 import { inlineModel } from '../onnx/inline.ts';
@@ -16,10 +14,13 @@ import { openPair, statesInput } from '../sites/parts.ts';
 import { recognise, recogniseInlined, type Assumed } from '../sites/recognise.ts';
 import type { SitePlan } from '../sites/site-plan.ts';
 import { openVisionLanguage } from '../sites/vision-language.ts';
+import { stepsBehind } from './cache-steps.ts';
 import { decoderTokens } from './decode-in-one.ts';
 import type { RunImage } from './image-input.ts';
 import { readGeneration, type Generation } from './generation.ts';
-import { fillInputs, pastName, type Inputs } from './inputs.ts';
+import { isPast } from './input-names.ts';
+import { fillInputs, type Inputs } from './inputs.ts';
+import { keptOf } from './kept-layers.ts';
 import { cacheOf, type CachePair } from './kv-cache.ts';
 import { withImage, withTokens } from './look-at.ts';
 import { readConfig, type ModelConfig } from './model-config.ts';
@@ -44,7 +45,7 @@ export interface Prepared {
   readonly images?: readonly RunImage[];
   readonly facts: RunFacts;
   /** A decoder that may be run in pieces, or goes on by itself. */
-  readonly decoder?: { readonly inputs: Inputs; readonly cache?: readonly CachePair[]; /** The graph of runs behind a cache, where it is a file of its own. */ readonly next?: Stage; readonly generation?: Generation; /** Undefined: the prompt is run at once. */ readonly rowsAtOnce?: number };
+  readonly decoder?: { readonly cache?: readonly CachePair[]; /** The graph of runs behind a cache, where it is another one. */ readonly next?: Stage; /** Makes embeddings of new tokens, where the decoder reads those. */ readonly embed?: { readonly model: Model; readonly output: string }; readonly generation?: Generation; /** Undefined: the prompt is run at once. */ readonly rowsAtOnce?: number };
   /** What the trace says it was given, once every stage has its inputs (by the stage's name). */
   readonly input: (inputs: ReadonlyMap<string, Inputs>) => TraceInput;
 }
@@ -54,7 +55,7 @@ export async function prepareRun(request: TraceRequest, alter: (plans: readonly 
   const pair = await openPair(request.model);
   if (pair && !givesStates(request, pair.decoder.model)) return preparePair(request, pair);
   const several = await openVisionLanguage(request.model);
-  if (several) return prepareLlava(request, several);
+  if (several) return prepareLlava(request, several, rows);
   const whole = await openModel(request.model), listed = recogniseInlined(whole);
   if (!listed.plans.length) throw new UserError(listed.looked, 'Choose a model with attention; "attnscope sites" lists what is recognised.');
   const config = readConfig(whole.path), tokenizer = loadTokenizer(whole.path), around = { view: viewGraph(listed.model), config, tokenizer };
@@ -66,41 +67,16 @@ export async function prepareRun(request: TraceRequest, alter: (plans: readonly 
   // Whether there are logits is for the whole model to say.
   const logits = inputs.sides.length ? logitsOutput(model, view, all) : undefined, vocabulary = logits === undefined ? undefined : view.dims(logits)?.[2];
   const target = decoderTokens({ request, model, config, prompt, inputs, logits });
-  const generation = target ? undefined : readGeneration(request, { model, config, inputs, logits, tokenizer }), length = tokens.length + (generation?.count ?? 0), alone = target !== undefined || logits === undefined || hasPast(inputs) || all.some(plan => plan.shared), behind = alone ? undefined : mergedSteps(whole, found, request) ?? await decoderWithPast(model, request), cache = alone ? undefined : behind?.cache ?? cacheOf(model);
+  const generation = target ? undefined : readGeneration(request, { model, config, sides: inputs.sides, logits, tokenizer }), length = tokens.length + (generation?.count ?? 0), alone = target !== undefined || logits === undefined || hasPast(model, inputs) || all.some(plan => plan.shared), behind = alone ? undefined : await stepsBehind(whole, found, request), cache = alone ? undefined : behind?.cache ?? cacheOf(model);
   const atOnce = factsOf({ model, plans, tokens: { ...tokens, length }, ...(vocabulary === undefined ? {} : { vocabulary }), textLength: request.prompt.kind === 'text' ? request.prompt.text.length + (request.prompt.pair?.length ?? 0) : 0, out: request.out });
   const rowsAtOnce = cache && (rows ?? rowsThatFit(atOnce)), facts = rowsAtOnce === undefined ? atOnce : { ...atOnce, rowsAtOnce };
   const main: Stage = { name: 'model', model, view, plans, inputs: earlier => (target ? target(earlier.progress) : inputs), ...(logits === undefined ? {} : { logits }) };
-  const decoder = generation || rowsAtOnce !== undefined ? { inputs, ...(cache ? { cache } : {}), ...(behind ? { next: behind.next } : {}), ...(generation ? { generation } : {}), ...(rowsAtOnce === undefined ? {} : { rowsAtOnce }) } : undefined;
+  const decoder = generation || rowsAtOnce !== undefined ? { ...(cache ? { cache } : {}), ...(behind ? { next: behind.next } : {}), ...(generation ? { generation } : {}), ...(rowsAtOnce === undefined ? {} : { rowsAtOnce }) } : undefined;
   return { stages: [main], main, config, tokenizer, images, facts, ...(decoder ? { decoder } : {}), ...(kept ? { kept } : {}), input: fed => traceInput(request, prompt, fed.get('model')!, { tokenizer, config, tokens }) };
 }
 
-interface Steps { readonly next: Stage; readonly cache: readonly CachePair[] }
-
-/** The other branch of a merged decoder, which the steps behind its cache take. */
-function mergedSteps(whole: Model, { model, assumed }: Assumed, request: TraceRequest): Steps | undefined {
-  return assumed['use_cache_branch'] === false ? stepsOf(model, inlineModel(whole, { ...assumed, use_cache_branch: true }), request) : undefined;
-}
-
-/** decoder_with_past_model.onnx beside decoder_model.onnx, where the one's outputs fill the other's past. */
-async function decoderWithPast(model: Model, request: TraceRequest): Promise<Steps | undefined> {
-  const folder = readFolder(model.path), file = folder.chosen?.role === 'decoder' ? fileOf(folder, 'decoder-with-past') : undefined;
-  return file && stepsOf(model, await openModel(file.path), request);
-}
-
-function stepsOf(model: Model, other: Model, request: TraceRequest): Steps | undefined {
-  const view = viewGraph(other), { plans } = recognise(other), cache = cacheOf(other), outputs = new Set(model.graph.outputs.map(output => output.name)), logits = logitsOutput(other, view, plans);
-  if (!cache?.every(({ present }) => outputs.has(present)) || logits === undefined) return undefined;
-  return { cache, next: { name: 'next', model: other, view, plans: keptOf(plans, request.keep?.layers).plans, inputs: () => { throw new Error('Its inputs are those of a step.'); }, logits } };
-}
-
 /** Whether a past was given that is not empty: then the run is one step of somebody else's. */
-function hasPast(inputs: Inputs): boolean { return Object.entries(inputs.feeds).some(([name, feed]) => pastName.test(name) && feed.data.length > 0); }
-
-/** The plans of the layers that were asked for, and what the manifest says of that. */
-export function keptOf(all: readonly SitePlan[], layers: readonly number[] | undefined): { readonly plans: readonly SitePlan[]; readonly kept?: KeptLayers } {
-  const plans = layers ? ofLayers(all, layers) : all;
-  return { plans, ...(plans.length < all.length ? { kept: { layers: [...new Set(plans.map(plan => plan.site.layer))].sort((a, b) => a - b), ofSites: all.length } } : {}) };
-}
+function hasPast(model: Model, inputs: Inputs): boolean { return Object.entries(inputs.feeds).some(([name, feed]) => isPast(model, name) && feed.data.length > 0); }
 
 /** What was listed, unless the inputs of this run take other branches. */
 function branchTaken(whole: Model, listed: Assumed, inputs: Inputs): Assumed {
@@ -108,14 +84,6 @@ function branchTaken(whole: Model, listed: Assumed, inputs: Inputs): Assumed {
   if (Object.entries(assumed).every(([name, value]) => listed.assumed[name] === value)) return listed;
   const model = inlineModel(whole, assumed);
   return { ...recognise(model), model, assumed };
-}
-
-/** Errors: `UserError` that names a layer that no site has. */
-function ofLayers(plans: readonly SitePlan[], layers: readonly number[]): SitePlan[] {
-  const there = new Set(plans.map(plan => plan.site.layer)), missing = layers.find(layer => !there.has(layer));
-  if (!layers.length) throw new UserError('No layer was chosen.', `Choose among ${layersText([...there])}.`);
-  if (missing !== undefined) throw new UserError(`The model has no attention in layer ${missing}; its layers are ${layersText([...there])}.`, 'Choose among these.');
-  return plans.filter(plan => layers.includes(plan.site.layer));
 }
 
 /** Whether the tensors that were given hold what the encoder would say: then the decoder runs alone. */

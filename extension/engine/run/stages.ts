@@ -63,6 +63,8 @@ export interface Staged {
   readonly last?: FetchedTensor;
   /** SHA-256 of each stage's model, by the stage's name. */
   readonly sha256: ReadonlyMap<string, string>;
+  /** For stages that are run behind these. */
+  readonly earlier: Earlier;
 }
 
 /** From this many tokens on, the probabilities of a layer are large (12 heads: 50 MB). */
@@ -96,18 +98,18 @@ export async function runStages(stages: readonly Stage[], staging: Staging): Pro
   }
   for (const [i, stage] of stages.entries()) sha256.set(stage.name, await hashes[i]);
   unchanged();
-  return { sites, inputs, sha256, ...(last ? { last } : {}) };
+  return { sites, inputs, sha256, earlier, ...(last ? { last } : {}) };
 }
 
 /** `alone`: the session may be kept for the next run. */
 async function runStage({ model, view, plans, logits, gives = [], positions = 0 }: Stage, inputs: Inputs, { stored, keepZ, keepResid = false, keepPattern, progress, lap, sparing }: Staging, alone: boolean): Promise<{ readonly fetched: { take(output: string): FetchedTensor }; readonly taps: ReturnType<typeof planTaps> }> {
   const length = Math.max(positions, ...inputs.sides.map(({ ids }) => ids[0].length));
-  const taps = planTaps(model, view, plans, { stored, keepZ, keepResid, keepPattern, sparing: sparing ?? length >= sparingFrom, broadcastMasks: shapesKnown(plans, inputs), ...(logits ? { logits } : {}) });
+  const taps = planTaps(model, view, plans, { stored, keepZ, keepResid, keepPattern, sparing: sparing ?? length >= sparingFrom, broadcastMasks: shapesKnown(model, plans, inputs), ...(logits ? { logits } : {}) });
   const skeleton = writeSkeleton(model, taps.edits);
   lap('open');
   progress({ phase: 'session' });
   const vocabulary = logits === undefined ? undefined : view.dims(logits)?.[2];
-  const places = gives.length ? undefined : placesOf({ plans, taps, inputs, stored, rows: keptRowsOf(inputs.sides[0]?.real ?? [[1]]).length, vocabulary }), placed = places && { places, stop: taps.stop };
+  const places = gives.length ? undefined : placesOf({ model, plans, taps, inputs, stored, rows: keptRowsOf(inputs.sides[0]?.real ?? [[1]]).length, vocabulary }), placed = places && { places, stop: taps.stop };
   const ready = (): void => { lap('session'); progress({ phase: 'run' }); };
   const fetched = await withRuntime(skeleton, model, { ready, alone }, runtime => runtime.run({ ...inputs.feeds, ...ownFeeds(taps, inputs) }, model, { ...(placed ? { placed } : {}), also: gives, shared: plans.flatMap(plan => plan.shared ?? []) }));
   return { fetched, taps };

@@ -2,32 +2,29 @@
 import type { Generated } from '../../contract/trace.ts';
 import { UserError } from '../../contract/errors.ts';
 import type { Model } from '../onnx/model.ts';
-import { openInputs } from '../onnx/picture-input.ts';
 import { writeSkeleton } from '../onnx/writer.ts';
 import type { SitePlan } from '../sites/site-plan.ts';
 import type { SiteCapture } from '../trace/capture.ts';
-import { feedOf, numbersOfFeed, type Feed } from './feeds.ts';
+import { feedOf, type Feed } from './feeds.ts';
 import { fileStamp, startHash } from './file-hash.ts';
 import type { Generation } from './generation.ts';
-import { fillInputs, idInput, pastName, type Inputs } from './inputs.ts';
+import type { Inputs } from './inputs.ts';
 import { withRuntime } from './kept-runtime.ts';
 import type { CachePair } from './kv-cache.ts';
 import { MaskRows, type PieceTerm } from './mask-rows.ts';
-import type { ModelConfig } from './model-config.ts';
 import { keptRowsOf, ownFeeds } from './own-feeds.ts';
+import { pieceInputs, type Feeding } from './piece-inputs.ts';
 import { Runtime, type FetchedTensor } from './runtime.ts';
 import type { Staging, Stage } from './stages.ts';
 import { StitchedMasks, StitchedSite, outputsOf } from './stitch.ts';
+import { StitchedStream } from './stitched-stream.ts';
 import { planTaps, type Taps } from './taps.ts';
-import type { GivenTensor } from './tensor-file.ts';
 
 export interface StitchedRun {
   readonly stage: Stage;
   /** The graph of runs behind a cache, where it is another one: a file of its own, or the other branch of a merged decoder. The same sites, in any order. */
   readonly next?: Stage;
-  /** Of the whole prompt, with an empty past. */
-  readonly inputs: Inputs;
-  readonly config: ModelConfig;
+  readonly feeding: Feeding;
   readonly cache: readonly CachePair[];
   /** At most so many rows of the prompt at once. */
   readonly rowsAtOnce: number;
@@ -47,26 +44,26 @@ interface Tapped { readonly model: Model; readonly plans: readonly SitePlan[]; r
 
 /** Errors: `UserError` of inputs and of onnxruntime, where the model changed meanwhile, and where its cache forgets. */
 export async function runStitched(run: StitchedRun, staging: Staging): Promise<Stitched> {
-  const { stage: { model, plans }, next, inputs, generation, rowsAtOnce } = run, { stored, keepZ, part, side, progress, lap } = staging;
+  const { stage: { model, plans }, next, feeding, feeding: { inputs }, generation, rowsAtOnce } = run, { stored, keepZ, keepResid = false, part, side, progress, lap } = staging;
   const stamp = fileStamp(model), hash = startHash(model), unchanged = (): void => { if (fileStamp(model) !== stamp) throw new UserError(`${model.path} changed while it was being traced.`, 'Trace it again when it is no longer being written.'); };
   hash.catch(() => undefined);
   const tapped = ({ model: of, view, plans: its, logits }: Stage): Tapped => {
     const ordered = plans.map(plan => { const found = its.find(one => one.site.name === plan.site.name); if (!found) throw new UserError(`${of.path} has no ${plan.site.name} behind a cache.`, 'Export both decoders from the same model.'); return found; });
-    const taps = planTaps(of, view, ordered, { stored, keepZ, piece: true, ...(logits === undefined ? {} : { logits }) });
+    const taps = planTaps(of, view, ordered, { stored, keepZ, keepResid, piece: true, ...(logits === undefined ? {} : { logits }) });
     return { model: of, plans: ordered, taps, skeleton: writeSkeleton(of, taps.edits) };
   };
   const first = tapped(run.stage), later = next ? tapped(next) : first;
   lap('open');
   progress({ phase: 'session' });
   const prompt = inputs.sides[0], given = prompt.ids[0].length, batch = prompt.ids.length, ids = prompt.ids.map(row => [...row]), count = generation?.count ?? 0, promptRows = new Set(keptRowsOf(prompt.real));
-  const sites = plans.map(plan => new StitchedSite(plan)), masks = new StitchedMasks(site => new MaskRows(site, batch)), keyOf = (n: number): string => JSON.stringify([first, later].map(({ taps, plans: its }) => [taps.sites[n].masks.map(({ output, as }) => [output, as]), its[n].rule]));
+  const sites = plans.map(plan => new StitchedSite(plan)), stream = new StitchedStream(), masks = new StitchedMasks(site => new MaskRows(site, batch)), keyOf = (n: number): string => JSON.stringify([first, later].map(({ taps, plans: its }) => [taps.sites[n].masks.map(({ output, as }) => [output, as]), its[n].rule]));
   // All of the first 64 generated rows are kept for parity, then ever fewer.
   const kept = (row: number): boolean => (row < given ? promptRows.has(row) : row - given < 64 || (row - given) % 64 === 0);
   const state = { length: 0, past: {} as Record<string, Feed>, last: undefined as FetchedTensor | undefined };
   const piece = async (runtimes: readonly [Runtime, Runtime], to: number, last: boolean): Promise<void> => {
-    const start = state.length, [runtime, { model: of, plans: its, taps }] = start ? [runtimes[1], later] as const : [runtimes[0], first] as const, fed = pieceInputs(run, of, ids, start, to, state.past), rows = Array.from({ length: to - start }, (_, i) => start + i).filter(kept).map(row => row - start);
+    const start = state.length, [runtime, { model: of, plans: its, taps }] = start ? [runtimes[1], later] as const : [runtimes[0], first] as const, fed = await pieceInputs(feeding, of, ids, { start, to, past: state.past }), rows = Array.from({ length: to - start }, (_, i) => start + i).filter(kept).map(row => row - start);
     const own = { ...ownFeeds(taps, fed), 'attnscope.text.rows': feedOf('int64', rows.length ? rows : [0], [Math.max(1, rows.length)]) };
-    const only = new Set([...taps.sites.flatMap(one => outputsOf(one, last)), ...(taps.lastLogits ? [taps.lastLogits] : []), ...run.cache.map(pair => pair.present)]);
+    const only = new Set([...taps.sites.flatMap(one => outputsOf(one, last)), ...taps.resid.map(one => one.output), ...(taps.lastLogits ? [taps.lastLogits] : []), ...run.cache.map(pair => pair.present)]);
     const fetched = await runtime.run({ ...fed.feeds, ...own }, of, { only: [...only] }), taken = new Map<string, FetchedTensor>();
     // Sites share outputs.
     const take = (output: string): FetchedTensor => { const found = taken.get(output) ?? fetched.take(output); taken.set(output, found); return found; };
@@ -74,6 +71,7 @@ export async function runStitched(run: StitchedRun, staging: Staging): Promise<S
       const added = site.add({ plan: its[n], taps: taps.sites[n], take, start, last });
       masks.add(keyOf(n), plans[n].site.name, { start, ...added }, () => taps.sites[n].masks.map(({ output, as }): PieceTerm => { const { dims, data } = take(output); return { dims, data: data as ArrayLike<number>, as }; }));
     });
+    stream.add(taps.resid, take);
     if (taps.lastLogits) state.last = laterOf(state.last, take(taps.lastLogits), fed);
     state.past = Object.fromEntries(run.cache.map(({ past, present }) => [past.name, take(present) as Feed]));
     state.length = to;
@@ -108,31 +106,11 @@ export async function runStitched(run: StitchedRun, staging: Staging): Promise<S
     progress({ phase: 'write', done: n, total: sites.length });
     captures.push(site.write(part, side, stored, length, masks.whole(keyOf(n), batch, length, side)));
   }
+  stream.write(part, stored, length);
   const sha256 = await hash;
   unchanged();
   return { sites: captures, ids, stopped, sha256, ...(state.last ? { last: state.last } : {}) };
 }
-
-/** Feeds of the positions [start, to): what was given is cut, the rest is filled as exporters expect it behind a past of that length. */
-function pieceInputs({ inputs, config }: StitchedRun, model: Model, ids: readonly (readonly number[])[], start: number, to: number, past: Readonly<Record<string, Feed>>): Inputs {
-  const input = idInput(model)!, batch = ids.length, { real } = inputs.sides[0], given = real[0].length, tensors = new Map<string, GivenTensor>();
-  tensors.set(input.name, { shape: [batch, to - start], values: ids.flatMap(row => row.slice(start, to)) });
-  for (const { name } of openInputs(model)) {
-    const feed = inputs.feeds[name];
-    if (name === input.name || pastName.test(name)) continue;
-    if (name === 'attention_mask' && feed?.dims.length === 2) tensors.set(name, { shape: [batch, to], values: real.flatMap(row => Array.from({ length: to }, (_, j) => row[j] ?? 1)) });
-    // What a person gave for the prompt; behind it, it is filled.
-    else if (feed && pictured(feed)) tensors.set(name, { shape: feed.dims, values: numbersOfFeed(feed) });
-    else if (feed && !Object.hasOwn(inputs.filled, name) && to <= given && feed.dims.length === 2 && feed.dims[1] === given) {
-      const numbers = numbersOfFeed(feed);
-      tensors.set(name, { shape: [feed.dims[0], to - start], values: Array.from({ length: feed.dims[0] }, (_, b) => numbers.slice(b * given + start, b * given + to)).flat() });
-    }
-  }
-  return fillInputs(model, { tensors, ...(start ? { past: { length: start, feeds: past } } : {}) }, config);
-}
-
-/** Not of tokens: pixels, features. */
-export function pictured(feed: Feed): boolean { return feed.dims.length >= 3 && /^float/.test(feed.type); }
 
 /** Of each sample the logits behind its last real token so far. */
 function laterOf(before: FetchedTensor | undefined, now: FetchedTensor, fed: Inputs): FetchedTensor {

@@ -2,9 +2,10 @@
 import type { TraceRequest } from '../../contract/api.ts';
 import type { TokenSequence, TraceInput } from '../../contract/trace.ts';
 import { givenTokens } from './decode.ts';
-import type { Inputs, TokenSide } from './inputs.ts';
+import type { Inputs } from './inputs.ts';
 import type { ModelConfig } from './model-config.ts';
 import type { Prompt } from './prepare-run.ts';
+import type { TokenSide } from './token-sides.ts';
 import type { TextTokenizer } from './tokenizer.ts';
 
 export function traceInput(request: TraceRequest, prompt: Prompt, inputs: Inputs, { tokenizer, config, tokens }: { readonly tokenizer: TextTokenizer | undefined; readonly config: ModelConfig; readonly tokens: { readonly batch: number; readonly length: number } }): TraceInput {

@@ -7,6 +7,7 @@ import { UserError } from '../../../extension/contract/errors.ts';
 import { roleOf } from '../../../extension/contract/model-role.ts';
 import { readChatTemplate } from '../../../extension/engine/folder/chat-template.ts';
 import { fileOf, findModelFile, readFolder } from '../../../extension/engine/folder/folder.ts';
+import { readUsualNames } from '../../../extension/engine/folder/genai-names.ts';
 import { readGenerationConfig } from '../../../extension/engine/folder/generation-config.ts';
 
 const made: string[] = [];
@@ -63,6 +64,15 @@ describe('small files', () => {
     expect(of({ 'genai_config.json': '{"model": {"eos_token_id": 9}, "search": {"do_sample": false, "temperature": 0.7, "top_p": 7}}' })).toEqual({ sample: false, ends: [9], temperature: 0.7 });
     expect(of({})).toEqual({ sample: false, ends: [] });
     expect(() => of({ 'generation_config.json': '[' })).toThrow('generation_config.json is not valid JSON');
+  });
+  it('names of inputs and outputs: what genai_config.json calls otherwise, of the file that it names alone', () => {
+    const of = (decoder: unknown, file = 'lm.onnx'): string[] => ['kept_3', 'kept_3_v', 'kept_x', 'kept_', 'out.12k', 'words', 'input_ids', 'toString'].map(readUsualNames(join(folderOf({ 'genai_config.json': JSON.stringify({ model: { type: 'phi', decoder } }) }), file)));
+    const inputs = { input_ids: 'words', past_key_names: 'kept_%d', past_value_names: 'kept_%d_v' }, plain = ['kept_3', 'kept_3_v', 'kept_x', 'kept_', 'out.12k', 'words', 'input_ids', 'toString'];
+    expect(of({ filename: 'lm.onnx', inputs, outputs: { present_key_names: 'out.%dk' } })).toEqual(['past_key_values.3.key', 'past_key_values.3.value', 'kept_x', 'kept_', 'present.12.key', 'input_ids', 'input_ids', 'toString']);
+    expect(of({ filename: 'other.onnx', inputs })).toEqual(plain);
+    // What is no name is passed over: numbers, lists, a template without a number.
+    for (const wrong of [{ input_ids: 7, past_key_names: ['kept_%d'], past_value_names: 'kept_3_v' }, null, 'words', [['words']]]) expect(of({ filename: 'lm.onnx', inputs: wrong, outputs: wrong })).toEqual(plain);
+    expect(readUsualNames(join(folderOf({ 'genai_config.json': '{' }), 'lm.onnx'))('x')).toBe('x');
   });
   it('chat templates: a file of its own, a string, one of several', () => {
     const of = (files: Readonly<Record<string, string>>): ReturnType<typeof readChatTemplate> => readChatTemplate(join(folderOf(files), 'onnx', 'model.onnx'));

@@ -73,8 +73,8 @@ describe('the session of the last trace', () => {
 describe('outputs that are written where they stay', () => {
   it('are those that the binding hands over', async () => {
     const opened = await openModel(model), view = viewGraph(opened), { plans } = recognise(opened), inputs = fillInputs(opened, { ids: [5, 6, 7, 8, 9] }, {}), logits = logitsOutput(opened, view, plans)!;
-    const taps = planTaps(opened, view, plans, { stored: 'F32', keepZ: true, broadcastMasks: shapesKnown(plans, inputs), logits });
-    const places = placesOf({ plans, taps, inputs, stored: 'F32', rows: 5, vocabulary: view.dims(logits)?.[2] });
+    const taps = planTaps(opened, view, plans, { stored: 'F32', keepZ: true, broadcastMasks: shapesKnown(opened, plans, inputs), logits });
+    const places = placesOf({ model: opened, plans, taps, inputs, stored: 'F32', rows: 5, vocabulary: view.dims(logits)?.[2] });
     expect(places?.length).toBeGreaterThan(plans.length * 10);
     const runtime = await Runtime.create(writeSkeleton(opened, taps.edits), opened), feeds = { ...inputs.feeds, ...ownFeeds(taps, inputs) };
     const placed = await runtime.run(feeds, opened, { placed: { places: places!, stop: taps.stop } }), copied = await runtime.run(feeds, opened);
