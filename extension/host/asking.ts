@@ -1,9 +1,10 @@
 /** Asks for a model and a prompt, each with what the workspace and its history offer. */
 import { stat } from 'node:fs/promises';
-import { basename, dirname } from 'node:path';
+import { basename, dirname, isAbsolute } from 'node:path';
 import * as vscode from 'vscode';
 import type { Prompt } from '../contract/api.ts';
 import { bytesText } from './bytes-text.ts';
+import { byFolder, surely, weightRows } from './model-choice.ts';
 import { byNearness, hasChatTemplate, hasTokenizer } from './model-files.ts';
 import { pairSeparator, readPrompt, shorten } from './prompts.ts';
 
@@ -11,17 +12,20 @@ const mostModels = 500;
 /** Something is found, given, and asked for: one Enter traces sinks, copying and an induction pattern, in the demo and in most language models. */
 const firstText = 'One morning Anna found a silver key near the mill. Anna gave the key to Boris. Boris put the key in his bag. Who has the key?';
 
-/** One of the .onnx files that were `found`; the nearest to `near` (a Python file) stands first. A single model of the workspace is taken without asking, unless `always`. Undefined: the user closed the list. */
-export async function askModel(near: string | undefined, options: { readonly always: boolean; readonly current?: string; readonly found: () => Promise<readonly string[]> }): Promise<string | undefined> {
-  const models = byNearness((await options.found()).slice(0, mostModels), near && dirname(near));
-  if (models.length === 1 && !options.always) return models[0];
+/** One of the .onnx files that were `found`, by folder and part; the nearest folder to `near` (a Python file) stands first. The only model of the workspace is taken without asking, in the weights that were `chosen` before where it has several, unless `always`. Undefined: the user closed the list. */
+export async function askModel(near: string | undefined, options: { readonly always: boolean; readonly current?: string; readonly chosen: (models: readonly string[]) => string | undefined; readonly found: () => Promise<readonly string[]> }): Promise<string | undefined> {
+  const models = byNearness((await options.found()).slice(0, mostModels), near && dirname(near)), choices = byFolder(models), only = options.always ? undefined : surely(choices, options.chosen(models));
+  if (only !== undefined) return only;
   const browse = { label: '$(folder-opened) Browse…', description: 'a model outside of this workspace', model: undefined };
-  const items = await Promise.all(models.map(async model => ({
-    label: basename(model),
-    description: [vscode.workspace.asRelativePath(dirname(model)), bytesOf((await stat(model).catch(() => undefined))?.size), model === options.current ? 'used last' : ''].filter(Boolean).join(' · '),
-    detail: hasTokenizer(model) ? undefined : 'no tokenizer.json beside it: takes token ids',
-    model,
-  })));
+  const used = new Set(choices.map(({ files }) => options.chosen(files)).concat(options.current));
+  const items = (await Promise.all(weightRows(choices, folderName).map(async ({ file: model, type, part }) => [
+    ...(part === undefined ? [] : [{ label: part, kind: vscode.QuickPickItemKind.Separator, model: undefined }]), {
+      label: basename(model),
+      description: [vscode.workspace.asRelativePath(dirname(model)), type, bytesOf((await stat(model).catch(() => undefined))?.size), used.has(model) ? 'used last' : ''].filter(Boolean).join(' · '),
+      detail: hasTokenizer(model) ? undefined : 'no tokenizer.json beside it: takes token ids',
+      model,
+    },
+  ]))).flat();
   const picked = await vscode.window.showQuickPick([...items, browse], {
     title: 'Trace Attention: model', matchOnDescription: true, ignoreFocusOut: true,
     placeHolder: models.length > 0 ? 'Which model should be run?' : 'There is no .onnx file in this workspace: choose one elsewhere.',
@@ -30,6 +34,9 @@ export async function askModel(near: string | undefined, options: { readonly alw
   const chosen = await vscode.window.showOpenDialog({ title: 'Model to trace', filters: { 'ONNX model': ['onnx'] }, canSelectMany: false });
   return chosen?.[0]?.fsPath;
 }
+
+/** Within the workspace; of its roots, and of what lies elsewhere, the last part. */
+function folderName(folder: string): string { const name = vscode.workspace.asRelativePath(folder); return isAbsolute(name) ? basename(name) : name; }
 
 /** `goesOn`: the model may generate, `tokens` of them. */
 export interface Asked { readonly pair: Promise<boolean>; readonly goesOn: Promise<boolean>; readonly tokens: number }

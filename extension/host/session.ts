@@ -40,6 +40,8 @@ export interface Session {
   /** Model and prompt chosen for a class, else for its file; without a class, for the workspace. */
   chosen(source: SourceRef | undefined): Choice;
   choose(source: SourceRef | undefined, choice: Choice): void;
+  /** The one of these models that was chosen last, for whatever source. */
+  chosenAmong(models: readonly string[]): string | undefined;
   /** Prompts that were used, newest first, as typed. */
   prompts(): readonly string[];
   onDidChange(listener: () => void): { dispose(): void };
@@ -91,6 +93,7 @@ export function openSession(memory: Memory): Session {
         ...(typed !== undefined && typed.length <= most.promptLength ? { prompts: [typed, ...stored.prompts.filter(old => old !== typed)].slice(0, most.prompts) } : {}),
       });
     },
+    chosenAmong: models => stored.choices.find(([, { model }]) => model !== undefined && models.includes(model))?.[1].model,
     prompts: () => stored.prompts,
     onDidChange: listener => { listeners.add(listener); return { dispose: () => listeners.delete(listener) }; },
   };

@@ -140,7 +140,7 @@ export function createTracing(context: vscode.ExtensionContext, engine: HostEngi
         const near = args.source ? vscode.Uri.parse(args.source.uri).fsPath : vscode.window.activeTextEditor?.document.uri.fsPath;
         const chosen = session.chosen(args.source);
         const remembered = chosen.model !== undefined && existsSync(chosen.model) ? chosen.model : undefined;
-        const model = args.model ?? (args.ask ? undefined : remembered) ?? await askModel(near, { always: args.ask ?? false, current: remembered, found: around.found });
+        const model = args.model ?? (args.ask ? undefined : remembered) ?? await askModel(near, { always: args.ask ?? false, current: remembered, chosen: models => session.chosenAmong(models), found: around.found });
         if (model === undefined) return undefined;
         const prompt = await promptFor(model, args, chosen.prompt, { session, engine });
         if (prompt === undefined) return undefined;

@@ -27,6 +27,12 @@ it('remembers a choice for its class, its file and the workspace', () => {
   expect(session.chosen({ uri: 'file:///elsewhere.py', className: 'A' })).toEqual({ model: undefined, prompt: undefined });
   expect(session.chosen(undefined)).toEqual({ model: 'n', prompt: text });
 });
+it('remembers which of several models was chosen last, also after its traces are gone', () => {
+  const kept = memory(), session = openSession(kept);
+  for (const model of ['q4', 'fp16', 'other']) { session.choose({ ...here, className: model }, { model }); session.record(trace(model)); }
+  session.forget('fp16-1.attntrace');
+  expect([openSession(kept).chosenAmong(['model', 'q4', 'fp16']), session.chosenAmong(['model'])]).toEqual(['fp16', undefined]);
+});
 it('knows nothing before anything was chosen', () => expect(openSession(memory()).chosen(here)).toEqual({ model: undefined, prompt: undefined }));
 it('lists prompts newest first, each once, and no more than a list can show', () => {
   const session = openSession(memory());

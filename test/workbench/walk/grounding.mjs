@@ -8,6 +8,7 @@ import { wear } from '../steps.mjs';
 
 export function llavaWorkspace(workspace) {
   cpSync(join(root, 'test/zoo/folders/llava_multi'), join(workspace, 'llava'), { recursive: true });
+  copyFileSync(join(workspace, 'llava/onnx/decoder_model.onnx'), join(workspace, 'llava/onnx/decoder_model_q4.onnx'));
   copyFileSync(join(root, 'test/unit/images/fixtures/scene.png'), join(workspace, 'scene.png'));
 }
 
@@ -26,6 +27,11 @@ export function groundingCases({ server, page, lines }) {
       await page.locator('.activitybar .action-label[aria-label^="AttnScope"]').waitFor({ timeout: 60_000 });
       await runCommand(page, 'AttnScope: Trace Attention With');
       await title('Trace Attention: model');
+      // Weight files of the folder stand by part, what a run starts from first; variants of a part stand together.
+      const parts = await page.locator('.quick-input-list .quick-input-list-separator').allInnerTexts();
+      assert.deepEqual(parts.filter(part => part.startsWith('llava')), ['llava · decoder', 'llava · vision encoder', 'llava · token embedding']);
+      assert.ok((await row('decoder_model_q4.onnx').innerText()).includes('q4'));
+      await picture('models');
       await row('decoder_model.onnx').click();
       await title('prompt for decoder_model.onnx');
       await page.locator('.quick-input-widget input').first().fill('61, 51, 40, 96, 82, 31, 23');
