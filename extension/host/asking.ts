@@ -26,7 +26,7 @@ export async function askModel(near: string | undefined, options: { readonly alw
       model,
     },
   ]))).flat();
-  const picked = await vscode.window.showQuickPick([...items, browse], {
+  const picked = await vscode.window.showQuickPick([...items, { label: '', kind: vscode.QuickPickItemKind.Separator, model: undefined }, browse], {
     title: 'Trace Attention: model', matchOnDescription: true, ignoreFocusOut: true,
     placeHolder: models.length > 0 ? 'Which model should be run?' : 'There is no .onnx file in this workspace: choose one elsewhere.',
   });

@@ -6,7 +6,7 @@ import type { RefusedSite, Site } from '../../extension/contract/site.ts';
 import type { Parity } from '../../extension/contract/trace.ts';
 import { completeCapture } from '../../extension/engine/analysis/complete.ts';
 import { exportPattern } from '../../extension/engine/analysis/export-pattern.ts';
-import { toHalf } from '../../extension/engine/maths/half.ts';
+import { fromHalf, toHalf } from '../../extension/engine/maths/half.ts';
 import { buildModel } from '../../extension/engine/onnx/build.ts';
 import { dataType } from '../../extension/engine/onnx/model.ts';
 import { writeSkeleton } from '../../extension/engine/onnx/writer.ts';
@@ -60,7 +60,7 @@ export async function traceFixture(fixture: Fixture, folder: string): Promise<Se
       reported: plans[0].site, site: manifest.sites[0], refused, parity: manifest.parity[name], emptyRows: manifest.emptyRows[name],
       q: tensor('hook_q'), k: tensor('hook_k'), v: tensor('hook_v'), entropy: tensor('stats.entropy'),
       pattern: tensor('hook_pattern', readReference(`${base}.pattern`)), scores: tensor('hook_attn_scores', readReference(`${base}.scores`)),
-      ownOutput: { shape: output.dims, data: output.data as Float32Array }, ...(scores ? { ownScores: { shape: scores.dims, data: scores.data as Float32Array } } : {}),
+      ownOutput: numbersOf(output), ...(scores ? { ownScores: numbersOf(scores) } : {}),
       changed: Object.keys(own).filter(each => !sameBits(own[each], tapped[each])), misshapen: Object.keys(own).filter(each => misshapen(view.dims(each), own[each].dims)), twin: twinOf(fixture.twin),
     };
   } finally {
@@ -86,6 +86,9 @@ async function run(skeleton: Uint8Array, feeds: Readonly<Record<string, Feed>>, 
   // All outputs, ours too: what is not fetched is not computed.
   try { const all = await session.run(given, fetches(session.outputNames.filter((_, i) => session.outputMetadata[i].isTensor), given, shared)) as Record<string, ort.Tensor>; return Object.fromEntries(outputs.map(({ name }) => [name, all[name]])); } finally { await session.release(); }
 }
+
+/** Of float16, onnxruntime hands over the bits. */
+function numbersOf({ dims, type, data }: ort.Tensor): Numbers & { readonly data: Float32Array } { return { shape: dims, data: type === 'float16' ? fromHalf(data as unknown as Uint16Array) : data as Float32Array }; }
 
 /** What is not known is not wrong. */
 function misshapen(inferred: readonly (number | undefined)[] | undefined, dims: readonly number[]): boolean {
