@@ -97,16 +97,20 @@ function ownRows({ view, capture, side }: ParityInput, name: string, b: number, 
   return out;
 }
 
-/** The noise floor: what rounding q, k and v once more to their type changes; to float16 where the graph itself computed in it. */
+/**
+ * The noise floor: what rounding q, k and v once more to their type changes (to float16 where the graph itself computed in it), and to float32 the
+ * scores and their lse: at 30 that is 2·10⁻⁶ each, and all of a row's probabilities are off by it together.
+ */
 async function addNoise(chosen: Chosen, rows: readonly number[], { v, half: rough }: { readonly v: Float32Array | undefined; readonly half: boolean }, pattern: Difference, output: Difference): Promise<void> {
   const { view, batch } = chosen, { heads, kvHeads, keys, dim, valueDim } = view, block = { heads, kvHeads, rows: rows.length, keys, dim };
   const half = rough ? 2 ** -11 : 2 ** -23, p = await cells(chosen, rows, 0, keys, 0), q = new Float32Array(rows.length * heads * dim);
   rows.forEach((i, r) => q.set(readRows(view, 'hook_q', batch, i, i + 1), r * heads * dim));
   const base = await scoreBlock(block, { q, k: chosen.k!, scale: view.scale, softcap: view.softcap });
   const shaken = await scoreBlock(block, { q: shake(q, half, 1), k: shake(chosen.k!, half, 2), scale: view.scale, softcap: view.softcap });
-  const moved = new Float32Array(p.length);
+  const moved = new Float32Array(p.length), { lse } = blockInputs(chosen, rows, 0, 0), lseShaken = shake(lse, 2 ** -22, 4);
   for (let n = 0; n < p.length; n++) {
-    moved[n] = p[n] && p[n] * Math.exp(shaken[n] - base[n]);
+    const row = Math.floor(n / keys);
+    moved[n] = p[n] && p[n] * Math.exp(shaken[n] - base[n] - (lseShaken[row] - lse[row]));
     pattern.noise = Math.max(pattern.noise, Math.abs(moved[n] - p[n]));
   }
   if (!v) return;

@@ -9,6 +9,7 @@ import { capture } from '../../../extension/engine/run/capture.ts';
 import type { SitePlan } from '../../../extension/engine/sites/site-plan.ts';
 import type { CaptureIndex } from '../../../extension/engine/trace/capture.ts';
 import { readIndex, writeIndex } from '../../../extension/engine/trace/part-writer.ts';
+import { syntheticCapture } from './synthetic.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'attnscope-parity-')), zoo = join(import.meta.dirname, '../../zoo/models');
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -67,6 +68,13 @@ it('stored as halves, the noise of halves is allowed for, and named', async () =
     expect(one.maxAbs).toBeGreaterThan(1e-5);
     expect(one.tolerance).toBeLessThan(0.1);
   }
+});
+
+it.each([2, 3, 4])('the rounding of large scores and their lse is no difference: it moves all of a row together (%s)', async size => {
+  // Many small products of one sign: rounding q and k once more changes their sum less than rounding the sum does.
+  const { out } = syntheticCapture(folder, `s${size}-256`, { queries: 48, dim: 256, spread: 4, spoil: (q, k) => { for (const one of [q, k]) for (let n = 0; n < one.length; n++) one[n] = size + one[n] / 64; } });
+  const { parity } = (await completeCapture({ out })).manifest;
+  expect(Object.values(parity)).toEqual([expect.objectContaining({ ok: true })]);
 });
 
 it('says it in a verdict', async () => {

@@ -18,8 +18,8 @@ export interface Wanted {
   readonly softcap?: number;
   readonly dtype?: 'F32' | 'F16';
   readonly spread?: number;
-  /** Written over q before it is stored. */
-  readonly spoil?: (q: Float32Array) => void;
+  /** Written over q and k before they are stored. */
+  readonly spoil?: (q: Float32Array, k: Float32Array) => void;
   readonly headerSpace?: number;
   readonly keepPattern?: boolean;
   /** No parity material. */
@@ -37,7 +37,7 @@ export function syntheticCapture(folder: string, name: string, wanted: Wanted): 
   const { batch = 1, heads = 2, kvHeads = heads, queries, keys = queries, dim = 8, rule = { causal: true, offset: keys - queries, window: null }, spread = 2 } = wanted;
   const random = randomNumbers(name.length * 977 + queries), normal = (count: number): Float32Array => Float32Array.from({ length: count }, () => (random() + random() + random() - 1.5) * spread);
   const q = normal(batch * queries * heads * dim), k = normal(batch * keys * kvHeads * dim), v = normal(batch * keys * kvHeads * dim), scale = 1 / Math.sqrt(dim), out = join(folder, `${name}.attntrace`), site = 'blocks.0.attn';
-  wanted.spoil?.(q);
+  wanted.spoil?.(q, k);
   const hidden = (i: number, j: number): boolean => rule.causal && j > i + rule.offset || rule.window !== null && (rule.window[0] >= 0 && j < i + rule.offset - rule.window[0] || rule.window[1] >= 0 && j > i + rule.offset + rule.window[1]);
   const sees = (b: number, h: number, i: number, j: number): boolean => !hidden(i, j) && !((wanted.mask?.(b, h, i, j) ?? 0) <= -1e4);
   const swap = (data: Float32Array, b: number, positions: number, n: number): Float64Array => Float64Array.from({ length: n * positions * dim }, (_, x) => data[((b * positions + Math.floor(x / dim) % positions) * n + Math.floor(x / dim / positions)) * dim + x % dim]);
