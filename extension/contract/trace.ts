@@ -183,6 +183,9 @@ export interface HeadStats {
   readonly saturation: number;
   /** Mean over queries of the probability on the first real key. */
   readonly firstTokenShare: number;
+  /** Largest importance of a key behind the first real one, its own query left out, and that key. Undefined in traces of older versions. */
+  readonly secondarySink?: number;
+  readonly secondarySinkKey?: number;
 }
 
 /** Whether the numbers themselves can be trusted, and how near they are to where they no longer could. */

@@ -43,10 +43,10 @@ async function choose(testid: string, text: string): Promise<void> {
 /** Labels of the trace's heads by a metric, most first. */
 function ranked(metric: MetricName, batch = 0): string[] {
   return manifest.sites.flatMap((site, index) => manifest.heads[site.name].filter(one => one.batch === batch).map(one => ({ label: headLabel(site, one.head), value: one[metric], index, head: one.head })))
-    .sort((a, b) => b.value - a.value || a.index - b.index || a.head - b.head).map(one => one.label);
+    .sort((a, b) => b.value! - a.value! || a.index - b.index || a.head - b.head).map(one => one.label);
 }
 const numberOf = (label: string, metric: MetricName): number => {
-  for (const site of manifest.sites) for (const one of manifest.heads[site.name]) if (headLabel(site, one.head) === label) return one[metric];
+  for (const site of manifest.sites) for (const one of manifest.heads[site.name]) if (headLabel(site, one.head) === label) return one[metric]!;
   throw new Error(label);
 };
 

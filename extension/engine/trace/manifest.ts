@@ -25,7 +25,7 @@ const site = v.object({
 });
 const head = v.object({
   batch: index, head: index, sink: number, sinkKey: whole, patternEntropy: number, prevTokenScore: number, selfAttentionScore: number, inductionScore: number,
-  qkDistance: number, qkDistanceVariance: number, maxProb: number, firstTokenShare: number, saturation: v.optional(number, 0),
+  qkDistance: number, qkDistanceVariance: number, maxProb: number, firstTokenShare: number, saturation: v.optional(number, 0), secondarySink: v.optional(number), secondarySinkKey: v.optional(whole),
 });
 const notFinite = v.object({ tensor: name, index: list(index, 8), value: v.picklist(['NaN', 'Infinity', '-Infinity']), count: index });
 const health = v.object({

@@ -9,6 +9,7 @@ import { paddingSeen } from './padding-seen.ts';
 import { parity } from './parity.ts';
 import { positionHeads } from './position-heads.ts';
 import { saturatedHeads } from './saturated-heads.ts';
+import { secondarySinks } from './secondary-sinks.ts';
 import { sinkValues } from './sink-values.ts';
 import { sinks } from './sinks.ts';
 import { softcapLost } from './softcap-lost.ts';
@@ -24,6 +25,7 @@ export const verdicts: readonly VerdictRule[] = [
   parity,
   positionHeads,
   saturatedHeads,
+  secondarySinks,
   sinkValues,
   sinks,
   softcapLost,

@@ -45,6 +45,33 @@ export function labelOf({ manifest }: Judged, site: Site, head: number, batch: n
 /** A share in percent, with two digits that mean something: `0.0013 %`, `0.52 %`, `61 %`. */
 export function percent(share: number): string { return `${share >= 1 ? Math.round(share * 100) : Number((share * 100).toPrecision(2))} %`; }
 
+/** ε of Gu 2024 (2410.10781): a key is a sink of a head when its importance is over this. */
+export const sinkOver = 0.3;
+
+/** The position that most heads of a stack have their sink on, and these heads, strongest first. */
+export function mainSink(trace: Judged, stack: string): { readonly position: number; readonly heads: readonly (Found & { readonly score: number; readonly key: number })[] } | undefined {
+  const over = strongest(trace, head => head.stats.sink, sinkOver).filter(head => head.site.stack === stack && head.site.kind === 'self').map(head => ({ ...head, key: head.stats.sinkKey }));
+  return byPosition(trace, over)[0];
+}
+
+/** Heads by the position of their key, the position of most heads first. */
+export function byPosition<T extends { readonly stats: HeadStats; readonly key: number }>(trace: Judged, heads: readonly T[]): readonly { readonly position: number; readonly heads: readonly T[] }[] {
+  const places = new Map<number, T[]>();
+  for (const head of heads) { const position = fromFirst(trace, head.stats.batch, head.key), here = places.get(position); if (here) here.push(head); else places.set(position, [head]); }
+  return [...places].map(([position, here]) => ({ position, heads: here })).sort((a, b) => b.heads.length - a.heads.length || a.position - b.position);
+}
+
+/** A key counted from the first real token, so that samples with left padding agree. */
+export function fromFirst({ manifest }: Judged, batch: number, key: number): number { return key - Math.max(0, manifest.input.real[batch]?.indexOf(1) ?? 0); }
+
+/** ` (The)`, where these heads' keys are one and the same token; white space as signs. */
+export function tokenName({ manifest }: Judged, stack: string, heads: readonly { readonly stats: HeadStats; readonly key: number }[]): string {
+  const names = new Set(heads.map(head => manifest.input.tokens[head.stats.batch]?.[head.key])), [token] = names;
+  if (names.size !== 1 || token === undefined || stack === 'vision' || stack === 'audio') return '';
+  return ` (${token.trim() || token.replace(/[^\S ]/g, white => whites[white] ?? white).replaceAll(' ', '·')})`;
+}
+const whites: Readonly<Record<string, string>> = { '\n': '⏎', '\r': '␍', '\t': '⇥' };
+
 /** Heads whose score is over a threshold, strongest first. */
 export function strongest(trace: Judged, score: (head: Found) => number, threshold: number): readonly (Found & { readonly score: number })[] {
   return allHeads(trace).map(head => ({ ...head, score: score(head) })).filter(head => head.score > threshold).sort((a, b) => b.score - a.score || a.label.localeCompare(b.label));

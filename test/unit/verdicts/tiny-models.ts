@@ -5,7 +5,7 @@ import { buildModel } from '../../../extension/engine/onnx/build.ts';
 import { tensorOf } from '../../../extension/engine/onnx/encode.ts';
 import { dataType, type NewNode, type NewTensor } from '../../../extension/engine/onnx/model.ts';
 
-export type Behaviour = 'sink' | 'even' | 'previous' | 'induction' | 'local' | 'overflow' | 'scores-overflow' | 'values-overflow';
+export type Behaviour = 'sink' | 'two-sinks' | 'even' | 'previous' | 'induction' | 'local' | 'overflow' | 'scores-overflow' | 'values-overflow';
 export interface Options {
   /** The additive mask hides every key from query 2. */
   readonly masked?: boolean;
@@ -39,6 +39,8 @@ export function tinyModel(folder: string, behaviour: Behaviour, { masked = false
   const at = { position: 0, token: positions, previous: positions + vocabulary };
   const matched: Readonly<Record<Behaviour, (i: number, o: number) => readonly [q: number, k: number]>> = {
     sink: (i, o) => [i < positions && o === 0 ? strength : 0, i === 0 && o === 0 ? 1 : 0],
+    // Positions 0 and 12 look alike to every query.
+    'two-sinks': (i, o) => [i < positions && o === 0 ? strength : 0, (i === 0 || i === 12) && o === 0 ? 1 : 0],
     even: () => [0, 0],
     previous: (i, o) => [i < positions && i >= 1 && o === i - 1 ? strength : 0, i < positions && o === i ? 1 : 0],
     local: (i, o) => [i < positions && o === i ? strength : 0, i < positions && o === i ? 1 : 0],
