@@ -1,5 +1,5 @@
 /** Whole folders of decoders with a cache: prefill, prefill in pieces and stitched generation against PyTorch's attention; our own copy, the same one as others lay it out, and those of ATTNSCOPE_ZOO_FOLDERS. */
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -10,20 +10,19 @@ import { capture } from '../../extension/engine/run/capture.ts';
 import { openTrace } from '../../extension/engine/trace/open.ts';
 import { readReference, type ZooTensor } from './cases.ts';
 import { mergedDecoder, renamedDecoder } from './merged-decoder.ts';
+import { zooFolders, type ZooFolder } from './zoo-folders.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'attnscope-folders-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-const roots = [join(import.meta.dirname, 'folders'), process.env['ATTNSCOPE_ZOO_FOLDERS']].filter(root => root !== undefined);
-const folders = new Map(roots.flatMap(root => readdirSync(root).map(name => [name, join(root, name)] as const)).filter(([, path]) => existsSync(join(path, 'reference.safetensors'))));
 const own = join(import.meta.dirname, 'folders/llama_cache');
 /** The zoo's decoder as another layout has it. */
-function laidOut(name: string, files: Readonly<Record<string, string | Uint8Array>>): readonly [string, string] {
+function laidOut(name: string, files: Readonly<Record<string, string | Uint8Array>>): ZooFolder {
   const path = join(folder, name);
   mkdirSync(join(path, 'onnx'), { recursive: true });
   for (const file of ['config.json', 'reference.safetensors']) copyFileSync(join(own, file), join(path, file));
   for (const [file, content] of Object.entries(files)) writeFileSync(join(path, file), content);
-  return [name, path];
+  return { name, path };
 }
 /** Names that nobody uses; a key's template begins as a value's does. */
 const unusual = (name: string): string => name.replace(/^past_key_values\.(\d+)\.key$/, 'kept_$1').replace(/^past_key_values\.(\d+)\.value$/, 'kept_$1_v').replace(/^present\.(\d+)\.(.).*$/, 'out.$1$2').replace(/^input_ids$/, 'words').replace(/^attention_mask$/, 'who').replace(/^position_ids$/, 'where').replace(/^logits$/, 'said');
@@ -31,8 +30,7 @@ const genai = { model: { type: 'llama', decoder: {
   filename: 'lm.onnx', inputs: { input_ids: 'words', attention_mask: 'who', position_ids: 'where', past_key_names: 'kept_%d', past_value_names: 'kept_%d_v' }, outputs: { logits: 'said', present_key_names: 'out.%dk', present_value_names: 'out.%dv' },
 } } };
 const made = [laidOut('merged', { 'onnx/decoder_model_merged.onnx': mergedDecoder() }), laidOut('genai', { 'lm.onnx': renamedDecoder(unusual), 'genai_config.json': JSON.stringify(genai) })];
-for (const [name, path] of made) folders.set(name, path);
-const decoders = [...folders].map(([name, path]) => ({ name, path, reference: readReference(join(path, 'reference.safetensors')) })).filter(({ reference }) => reference.has('gen.ids') && reference.has('in.input_ids'));
+const decoders = [...zooFolders(), ...made].map(({ name, path }) => ({ name, path, reference: readReference(join(path, 'reference.safetensors')) })).filter(({ reference }) => reference.has('gen.ids') && reference.has('in.input_ids'));
 
 it('finds a decoder', () => expect(decoders.length).toBeGreaterThan(0));
 
