@@ -21,9 +21,19 @@ function edited(parts: Parts, others: readonly NewNode[], without: readonly stri
 }
 
 /** As optimum merges decoders: `If(use_cache_branch)`, the weights of both branches beside it; the branch without a cache reads none. */
-export function mergedDecoder(parts = partsOf(cached)): Uint8Array {
-  const branch = (nodes: readonly Pieces[]): Pieces => { const graph = new Pieces(); for (const node of nodes) graph.message(1, node); graph.text(2, 'branch'); for (const output of parts.outputs) graph.message(12, output); return graph; };
-  const choose = encodeNode({ op: 'If', name: 'optimum::if', inputs: ['use_cache_branch'], outputs: parts.names.outputs }).message(5, graphAttribute('then_branch', branch(parts.nodes))).message(5, graphAttribute('else_branch', branch(edited(parts, forgetful, ['/Concat']))));
+export function mergedDecoder(parts = partsOf(cached)): Uint8Array { return merged(parts, parts.nodes, edited(parts, forgetful, ['/Concat'])); }
+
+/** decoder_model.onnx and decoder_with_past_model.onnx of an encoder-decoder `folder` in one file; the branch with a cache hands on nothing of the encoder, as optimum leaves it. `negated`: its logits have the other sign. */
+export function mergedPair(folder: string, negated = false): Uint8Array {
+  const first = partsOf(join(folder, 'decoder_model.onnx')), later = partsOf(join(folder, 'decoder_with_past_model.onnx')), initializers = new Map([first, later].flatMap(({ initializers: tensors, names }) => tensors.map((tensor, i) => [names.initializers[i], tensor] as const)));
+  const nothing = first.names.outputs.filter(name => !later.names.outputs.includes(name)).map(name => encodeNode({ op: 'Constant', name: `no ${name}`, inputs: [], outputs: [name], attributes: { value_floats: { floats: [] } } }));
+  return merged({ ...first, initializers: [...initializers.values()], inputs: [...first.inputs, ...later.inputs.filter((_, i) => !first.names.inputs.includes(later.names.inputs[i]))] }, [...later.nodes, ...nothing, ...(negated ? [encodeNode({ op: 'Neg', name: 'negated', inputs: ['logits'], outputs: ['negated'] })] : [])], first.nodes, first.outputs.map((output, i) => (negated && first.names.outputs[i] === 'logits' ? encodeValueInfo({ name: 'negated', type: dataType.float }) : output)));
+}
+
+/** Outputs of the branches are matched by their order. */
+function merged(parts: Parts, behind: readonly Pieces[], before: readonly Pieces[], outputs: readonly Pieces[] = parts.outputs): Uint8Array {
+  const branch = (nodes: readonly Pieces[], results: readonly Pieces[]): Pieces => { const graph = new Pieces(); for (const node of nodes) graph.message(1, node); graph.text(2, 'branch'); for (const output of results) graph.message(12, output); return graph; };
+  const choose = encodeNode({ op: 'If', name: 'optimum::if', inputs: ['use_cache_branch'], outputs: parts.names.outputs }).message(5, graphAttribute('then_branch', branch(behind, outputs))).message(5, graphAttribute('else_branch', branch(before, parts.outputs)));
   return whole([choose], { ...parts, inputs: [...parts.inputs, encodeValueInfo({ name: 'use_cache_branch', type: dataType.bool, dims: [1] })] });
 }
 

@@ -2,9 +2,9 @@
 import type { TraceRequest } from '../../contract/api.ts';
 import { fileOf, readFolder } from '../folder/folder.ts';
 import { viewGraph } from '../onnx/graph-view.ts';
-import { inlineModel } from '../onnx/inline.ts';
 import type { Model } from '../onnx/model.ts';
 import { openModel } from '../onnx/open.ts';
+import { otherBranch } from '../sites/parts.ts';
 import { recognise, type Assumed } from '../sites/recognise.ts';
 import type { SitePlan } from '../sites/site-plan.ts';
 import { keptOf } from './kept-layers.ts';
@@ -16,16 +16,11 @@ export interface CacheSteps { readonly next: Stage; readonly cache: readonly Cac
 
 /** `first` reads the prompt: of `whole` in the branch without a cache, where it has branches. `named`: how the run names the sites. Undefined: `first` itself goes on, or nothing does. Errors: those of `openModel`. */
 export async function stepsBehind(whole: Model, first: Pick<Assumed, 'model' | 'assumed'>, request: TraceRequest, named = (plans: readonly SitePlan[]): readonly SitePlan[] => plans): Promise<CacheSteps | undefined> {
-  return mergedSteps(whole, first, request, named) ?? await decoderWithPast(first.model, request, named);
+  const branch = otherBranch(whole, first);
+  return (branch && stepsOf(first.model, branch, request, named)) ?? await decoderWithPast(first.model, request, named);
 }
 
 type Named = (plans: readonly SitePlan[]) => readonly SitePlan[];
-
-/** The other branch of a merged decoder. */
-function mergedSteps(whole: Model, { model, assumed }: Pick<Assumed, 'model' | 'assumed'>, request: TraceRequest, named: Named): CacheSteps | undefined {
-  const branch = Object.keys(assumed).find(name => whole.usual(name) === 'use_cache_branch');
-  return branch !== undefined && assumed[branch] === false ? stepsOf(model, inlineModel(whole, { ...assumed, [branch]: true }), request, named) : undefined;
-}
 
 /** decoder_with_past_model.onnx beside decoder_model.onnx, where the one's outputs fill the other's past. */
 async function decoderWithPast(model: Model, request: TraceRequest, named: Named): Promise<CacheSteps | undefined> {

@@ -6,6 +6,7 @@ import type { Model } from '../onnx/model.ts';
 import { writeSkeleton } from '../onnx/writer.ts';
 import type { DecodingRules } from './decoding-rules.ts';
 import type { Feed } from './feeds.ts';
+import { cacheOf } from './kv-cache.ts';
 import { Runtime, type Fetched } from './runtime.ts';
 
 /** Says what comes after `ids`: the logits of the next token. Called with ever longer ids, one more each time. */
@@ -53,13 +54,10 @@ export interface Decoder {
 /** A graph for one new token behind a cache: of its own file, or the same one with `use_cache_branch`. */
 export interface CachedDecoder { readonly model: Model; readonly logits: string; /** All feeds but the cache. */ feeds(id: number, at: number): Record<string, Feed> }
 
-const pastName = /^past_key_values\./;
-
 /** Runs the whole sequence for every token, or, with `cached`, the first time only. */
 export async function openSteps(decoder: Decoder, cached: CachedDecoder | undefined): Promise<Steps> {
-  const whole = await Runtime.create(writeSkeleton(decoder.model), decoder.model), past = cached?.model.graph.inputs.map(input => input.name).filter(name => pastName.test(name)) ?? [];
-  const kept = past.map(name => [name, name.replace(pastName, 'present.')] as const), gives = new Set(decoder.model.graph.outputs.map(output => output.name));
-  const usable = cached && kept.length > 0 && kept.every(([, present]) => gives.has(present)) ? cached : undefined, cache = new Map<string, Feed>();
+  const whole = await Runtime.create(writeSkeleton(decoder.model), decoder.model), pairs = cached && cacheOf(cached.model, decoder.model);
+  const kept = pairs?.map(({ past, present }) => [past.name, present] as const) ?? [], usable = pairs && cached, cache = new Map<string, Feed>();
   let step: Runtime | undefined, length = 0;
   const keep = (fetched: Fetched, all: boolean): void => { for (const [name, present] of kept) if (all || !name.includes('.encoder.')) cache.set(name, fetched.take(present) as Feed); };
   return {

@@ -6,9 +6,9 @@ import { isPast } from './input-names.ts';
 /** `past` takes in the next run what `present` gave in this one. */
 export interface CachePair { readonly past: ValueInfo; readonly present: string }
 
-/** Every past input with its output, in the order of the graph, by their usual names; undefined where there are none, or one has no output that would fill it. */
-export function cacheOf(model: Model): readonly CachePair[] | undefined {
-  const pasts = openInputs(model).filter(input => isPast(model, input.name) && input.dims !== undefined && input.dims.length >= 3), outputs = new Map(model.graph.outputs.map(output => [model.usual(output.name), output.name]));
+/** Every past input with its output, in the order of the graph, by their usual names (`gives`: the graph whose outputs are looked at, where the first run is another's); undefined where there are none, or one has no output that would fill it. */
+export function cacheOf(model: Model, gives: Model = model): readonly CachePair[] | undefined {
+  const pasts = openInputs(model).filter(input => isPast(model, input.name) && input.dims !== undefined && input.dims.length >= 3), outputs = new Map(gives.graph.outputs.map(output => [gives.usual(output.name), output.name]));
   if (!pasts.length) return undefined;
   const pairs = pasts.flatMap(past => { const present = spellings(model.usual(past.name)).map(name => outputs.get(name)).find(name => name !== undefined); return present === undefined ? [] : [{ past, present }]; });
   return pairs.length === pasts.length ? pairs : undefined;

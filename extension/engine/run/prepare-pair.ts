@@ -9,9 +9,9 @@ import { openInputs } from '../onnx/picture-input.ts';
 import { statesInput, type EncoderDecoder } from '../sites/parts.ts';
 import { filledIds, filledPhrase, generate, givenTokens, openSteps, usualTokens, type CachedDecoder } from './decode.ts';
 import { readDecodingRules, type DecodingRules, type Speech } from './decoding-rules.ts';
-import type { Feed } from './feeds.ts';
+import { feedOf, feedType, numbersOfFeed, type Feed } from './feeds.ts';
 import { hear, melSettings, type Heard } from './hear.ts';
-import { decoderIdNames, idInput } from './input-names.ts';
+import { decoderIdNames, idInput, isPast } from './input-names.ts';
 import { fillInputs, type Inputs } from './inputs.ts';
 import { positionLimit } from './limits.ts';
 import { readConfig, type ModelConfig } from './model-config.ts';
@@ -85,20 +85,24 @@ async function decoderInputs({ request, pair, config, ids, states, hidden, given
 
 /** What the decoder reads of the encoder: its states and, where it has the input, which of them are real. */
 function aroundDecoder(decoder: Model, states: string, said: Feed, encoder: Inputs): Map<string, GivenTensor> {
-  const tensors = new Map<string, GivenTensor>([[states, { shape: said.dims, values: said.data as Float32Array }]]), mask = encoder.feeds['attention_mask'], [batch, length] = said.dims;
+  const tensors = new Map<string, GivenTensor>([[states, { shape: said.dims, values: numbersOfFeed(said) }]]), mask = encoder.feeds['attention_mask'], [batch, length] = said.dims;
   if (openInputs(decoder).some(input => input.name === 'encoder_attention_mask')) {
-    tensors.set('encoder_attention_mask', mask?.dims.length === 2 && mask.dims[1] === length ? { shape: mask.dims, values: Array.from(mask.data as ArrayLike<number | bigint>, Number) } : { shape: [batch, length], values: new Float32Array(batch * length).fill(1) });
+    tensors.set('encoder_attention_mask', mask?.dims.length === 2 && mask.dims[1] === length ? { shape: mask.dims, values: numbersOfFeed(mask) } : { shape: [batch, length], values: new Float32Array(batch * length).fill(1) });
   }
   return tensors;
 }
 
 async function cachedOf(pair: EncoderDecoder, around: Tensors, ids: string, logits: string): Promise<CachedDecoder | undefined> {
   if (pair.withPast === undefined) return undefined;
-  const model = await openModel(pair.withPast), inputs = openInputs(model), own = new Map(inputs.filter(input => around.has(input.name)).map(input => [input.name, around.get(input.name)!]));
-  const unknown = inputs.some(({ name }) => !own.has(name) && name !== ids && !name.startsWith('past_key_values.') && name !== 'cache_position');
+  const model = typeof pair.withPast === 'string' ? await openModel(pair.withPast) : pair.withPast, inputs = openInputs(model), own = new Map(inputs.filter(input => around.has(input.name)).map(input => [input.name, around.get(input.name)!]));
+  const unknown = inputs.some(({ name }) => !own.has(name) && name !== ids && !isPast(model, name) && name !== 'cache_position' && model.usual(name) !== 'use_cache_branch');
   if (unknown || !inputs.some(input => input.name === ids) || !model.graph.outputs.some(output => output.name === logits)) return undefined;
-  const fixed = [...own].map(([name, { shape, values }]) => [name, { type: name.endsWith('mask') ? 'int64' : 'float32', dims: shape, data: name.endsWith('mask') ? BigInt64Array.from(values as number[], BigInt) : Float32Array.from(values) }] as [string, Feed]);
-  return { model, logits, feeds: (id, at) => ({ ...Object.fromEntries(fixed), [ids]: { type: 'int64', dims: [1, 1], data: BigInt64Array.of(BigInt(id)) }, cache_position: { type: 'int64', dims: [1], data: BigInt64Array.of(BigInt(at)) } }) };
+  const fixed = inputs.flatMap((input): [string, Feed][] => {
+    const tensor = own.get(input.name) ?? (model.usual(input.name) === 'use_cache_branch' ? { shape: [1], values: [1] } : undefined);
+    return tensor ? [[input.name, feedOf(feedType(input.name, input.type), tensor.values, tensor.shape)]] : [];
+  });
+  const type = feedType(ids, inputs.find(input => input.name === ids)?.type);
+  return { model, logits, feeds: (id, at) => ({ ...Object.fromEntries(fixed), [ids]: feedOf(type, [id], [1, 1]), cache_position: feedOf('int64', [at], [1]) }) };
 }
 
 /** The tokens of a lone decoder graph are the decoder's, whatever its input is called. */

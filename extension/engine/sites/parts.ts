@@ -3,12 +3,13 @@ import { UserError } from '../../contract/errors.ts';
 import type { Site, SitesReport } from '../../contract/site.ts';
 import { fileOf, readFolder } from '../folder/folder.ts';
 import type { Model } from '../onnx/model.ts';
+import { inlineModel } from '../onnx/inline.ts';
 import { openModel } from '../onnx/open.ts';
-import { recogniseInlined, sitesReport, type Recognised } from './recognise.ts';
+import { recogniseInlined, sitesReport, type Assumed, type Recognised } from './recognise.ts';
 import type { SitePlan } from './site-plan.ts';
 
 export interface Part { readonly model: Model; readonly found: Recognised }
-export interface EncoderDecoder { readonly encoder: Part; readonly decoder: Part; /** The decoder for steps with a cache, where the folder has one. */ readonly withPast?: string }
+export interface EncoderDecoder { readonly encoder: Part; readonly decoder: Part; /** The decoder for steps with a cache, where the folder has one: the path of its file, or the other branch of a merged decoder. */ readonly withPast?: string | Model }
 
 /** What the decoder of a pair reads of its encoder. */
 export const encoderStates = ['encoder_hidden_states', 'encoder_outputs', 'encoder_output'];
@@ -21,12 +22,18 @@ export async function openPair(path: string): Promise<EncoderDecoder | undefined
   if (!file) return undefined;
   const whole = await openModel(chosen.path);
   if (!statesInput(whole)) return undefined;
-  const found = recogniseInlined(whole), encoding = recogniseInlined(await openModel(file.path)), past = folder.files.find(one => one.role === 'decoder-with-past' && one.variant === chosen.variant);
+  const found = recogniseInlined(whole), encoding = recogniseInlined(await openModel(file.path)), past = folder.files.find(one => one.role === 'decoder-with-past' && one.variant === chosen.variant)?.path ?? otherBranch(whole, found);
   const heads = alignmentHeads(folder.json('generation_config.json'));
   return {
     encoder: { model: encoding.model, found: inStackOf(encoding, 'encoder') },
-    decoder: { model: found.model, found: withAlignment(inStackOf(found, 'decoder'), heads) }, ...(past ? { withPast: past.path } : {}),
+    decoder: { model: found.model, found: withAlignment(inStackOf(found, 'decoder'), heads) }, ...(past === undefined ? {} : { withPast: past }),
   };
+}
+
+/** The graph of `whole` behind a cache, where it has branches and `first` is the one without. */
+export function otherBranch(whole: Model, { assumed }: Pick<Assumed, 'assumed'>): Model | undefined {
+  const branch = Object.keys(assumed).find(name => whole.usual(name) === 'use_cache_branch');
+  return branch !== undefined && assumed[branch] === false ? inlineModel(whole, { ...assumed, [branch]: true }) : undefined;
 }
 
 /** The decoder's input that takes the encoder's states. */

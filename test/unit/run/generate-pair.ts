@@ -5,9 +5,9 @@ import { buildModel, type NewModel } from '../../../extension/engine/onnx/build.
 import { tensorOf } from '../../../extension/engine/onnx/encode.ts';
 import { dataType, type NewNode, type NewTensor, type ValueInfo } from '../../../extension/engine/onnx/model.ts';
 
-export interface PairSize { readonly speech?: boolean; readonly layers?: number; readonly vocabulary?: number; readonly mels?: number; readonly frames?: number; /** Probabilities are outputs too, `NAME.probs`. */ readonly shown?: boolean }
+export interface PairSize { readonly speech?: boolean; readonly layers?: number; readonly vocabulary?: number; readonly mels?: number; readonly frames?: number; /** Probabilities are outputs too, `NAME.probs`. */ readonly shown?: boolean; /** What the encoder gives is float16. */ readonly half?: boolean }
 const heads = 2, dim = 8, width = heads * dim;
-const { float, int64 } = dataType;
+const { float, float16, int64 } = dataType;
 
 /** `encoder_model.onnx`, `decoder_model.onnx` and `decoder_with_past_model.onnx` in `folder`. */
 export function generatePair(folder: string, size: PairSize = {}): string {
@@ -86,24 +86,24 @@ function hidden(graph: Graph, mask: string): string {
   return graph.node('Mul', `/${mask}/Mul`, [away, graph.put(tensorOf('lowest', [], [-3.4028234663852886e38]))]);
 }
 
-function encoder({ speech = false, layers = 2, vocabulary = 40, mels = 16, shown = false }: PairSize): NewModel {
+function encoder({ speech = false, layers = 2, vocabulary = 40, mels = 16, shown = false, half = false }: PairSize): NewModel {
   const graph = new Graph(), mask = speech ? undefined : hidden(graph, 'attention_mask');
   // Of speech every second frame, as Whisper's convolutions leave them.
   let x = speech ? graph.node('MatMul', '/encoder/conv/MatMul', [graph.node('Slice', '/encoder/Slice', [graph.node('Transpose', '/encoder/Transpose', ['input_features'], { perm: [0, 2, 1] }), graph.ints([0]), graph.ints([100_000]), graph.ints([1]), graph.ints([2])]), graph.weight('encoder.conv.weight', [mels, width], 0.4)])
     : graph.node('Gather', '/encoder/embed/Gather', [graph.weight('shared.weight', [vocabulary, width], 1), 'input_ids']);
   for (let l = 0; l < layers; l++) { const at = `/encoder/layers.${l}/self_attn`; x = attend(graph, { at, x, k: split(graph, at, x, 'k_proj'), v: split(graph, at, x, 'v_proj'), ...(mask === undefined ? {} : { mask }), shown }); }
-  graph.nodes.push({ op: 'Identity', name: '/encoder/out', inputs: [x], outputs: ['last_hidden_state'] });
-  graph.outputs.unshift({ name: 'last_hidden_state', type: float, dims: ['batch', 'source', width] });
+  graph.nodes.push({ op: 'Cast', name: '/encoder/out', inputs: [x], outputs: ['last_hidden_state'], attributes: { to: half ? float16 : float } });
+  graph.outputs.unshift({ name: 'last_hidden_state', type: half ? float16 : float, dims: ['batch', 'source', width] });
   return graph.model(speech ? [{ name: 'input_features', type: float, dims: ['batch', mels, 'frames'] }] : ['input_ids', 'attention_mask'].map(name => ({ name, type: int64, dims: ['batch', 'source'] })));
 }
 
-function decoder({ speech = false, layers = 2, vocabulary = 40, shown = false }: PairSize, past: boolean): NewModel {
+function decoder({ speech = false, layers = 2, vocabulary = 40, shown = false, half = false }: PairSize, past: boolean): NewModel {
   const graph = new Graph(), length = (value: string, axis: number): string => graph.node('Gather', `/length/${value.replaceAll('/', '_')}`, [graph.node('Shape', `/shape/${value.replaceAll('/', '_')}`, [value]), graph.ints(axis)], { axis: 0 });
   const before = past ? length('past_key_values.0.decoder.key', 2) : graph.ints(0), end = graph.node('Add', '/end', [before, length('input_ids', 1)]), all = graph.node('Range', '/Range', [graph.ints(0), end, graph.ints(1)]);
   const rows = graph.node('Range', '/Range_rows', [before, end, graph.ints(1)]), causal = graph.node('LessOrEqual', '/causal', [graph.node('Unsqueeze', '/columns', [all, graph.ints([0])]), graph.node('Unsqueeze', '/rows', [rows, graph.ints([1])])]);
   const mask = graph.node('Where', '/Where', [causal, graph.put(tensorOf('zero', [], [0])), graph.put(tensorOf('lowest', [], [-3.4028234663852886e38]))]), cross = speech ? undefined : hidden(graph, 'encoder_attention_mask');
   let x = graph.node('Add', '/decoder/Add', [graph.node('Gather', '/decoder/embed/Gather', [graph.weight('shared.weight', [vocabulary, width], 1), 'input_ids']), graph.node('Gather', '/decoder/positions/Gather', [graph.weight('decoder.embed_positions.weight', [24, width], 1), rows])]);
-  const pasts: string[] = [];
+  const pasts: string[] = [], wide = past ? '' : graph.node('Cast', '/decoder/states', ['encoder_hidden_states'], { to: float });
   for (let l = 0; l < layers; l++) {
     const own = `/decoder/layers.${l}/self_attn`, other = `/decoder/layers.${l}/encoder_attn`, keep = (side: string, part: string, made: string | undefined): string => {
       const name = `past_key_values.${l}.${side}.${part}`, present = name.replace('past_key_values', 'present');
@@ -115,13 +115,13 @@ function decoder({ speech = false, layers = 2, vocabulary = 40, shown = false }:
       return value;
     };
     x = attend(graph, { at: own, x, k: keep('decoder', 'key', split(graph, own, x, 'k_proj')), v: keep('decoder', 'value', split(graph, own, x, 'v_proj')), mask, shown });
-    const states = (part: string): string | undefined => (past ? undefined : split(graph, other, 'encoder_hidden_states', part));
+    const states = (part: string): string | undefined => (past ? undefined : split(graph, other, wide, part));
     x = attend(graph, { at: other, x, k: keep('encoder', 'key', states('k_proj')), v: keep('encoder', 'value', states('v_proj')), ...(cross === undefined ? {} : { mask: cross }), shown });
   }
   graph.nodes.push({ op: 'MatMul', name: '/lm_head/MatMul', inputs: [x, graph.weight('lm_head.weight', [width, vocabulary], 0.3)], outputs: ['logits'] });
   graph.outputs.unshift({ name: 'logits', type: float, dims: ['batch', 'target', vocabulary] });
   return graph.model([
-    { name: 'input_ids', type: int64, dims: ['batch', 'target'] }, ...(speech ? [] : [{ name: 'encoder_attention_mask', type: int64, dims: ['batch', 'source'] }]), ...(past ? [] : [{ name: 'encoder_hidden_states', type: float, dims: ['batch', 'source', width] }]),
+    { name: 'input_ids', type: int64, dims: ['batch', 'target'] }, ...(speech ? [] : [{ name: 'encoder_attention_mask', type: int64, dims: ['batch', 'source'] }]), ...(past ? [] : [{ name: 'encoder_hidden_states', type: half ? float16 : float, dims: ['batch', 'source', width] }]),
     ...pasts.map(name => ({ name, type: float, dims: ['batch', heads, 'kept', dim] })),
   ]);
 }

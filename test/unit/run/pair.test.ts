@@ -14,6 +14,7 @@ import { readDecodingRules } from '../../../extension/engine/run/decoding-rules.
 import { reportSites } from '../../../extension/engine/sites/parts.ts';
 import { openTrace } from '../../../extension/engine/trace/open.ts';
 import { readReference, type ZooTensor } from '../../zoo/cases.ts';
+import { mergedPair } from '../../zoo/merged-decoder.ts';
 import { generateInOne, generatePair, generateSound, generateSpeech } from './generate-pair.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'attnscope-pair-')), out = join(root, 'out.attntrace');
@@ -79,6 +80,30 @@ describe('a folder with encoder and decoder', () => {
     expect(Object.values(manifest.parity).every(({ ok, of }) => ok === true && of === 'pattern')).toBe(true);
     // Induction is looked for among the tokens of the sequence that a site reads.
     expect(manifest.heads['encoder.blocks.0.attn'].some(({ inductionScore }) => inductionScore > 0)).toBe(true);
+  });
+  it('whose encoder gives float16: the decoder reads the same states', async () => {
+    const own = generatePair(join(root, 'half'), { half: true });
+    json(own, 'config.json', config);
+    const wide = await trace(folder, { kind: 'ids', ids: source }, { generate: 4 }), half = await trace(own, { kind: 'ids', ids: source }, { generate: 4 });
+    expect(half.manifest.input.target).toEqual(wide.manifest.input.target);
+    // Eleven bits of states that are sums of a few ones.
+    for (const [name, { data }] of wide.patterns) expect(Math.max(...data.map((value, i) => Math.abs(value - half.patterns.get(name)!.data[i]))), name).toBeLessThan(2e-3);
+  });
+  it('of a decoder with both branches in one file: the same text, by way of the branch with a cache', async () => {
+    const two = await trace(folder, { kind: 'ids', ids: source }, { generate: 6 }), one = async (name: string, negated: boolean): ReturnType<typeof trace> => {
+      const own = join(root, name);
+      mkdirSync(own);
+      for (const file of ['config.json', 'encoder_model.onnx']) writeFileSync(join(own, file), readFileSync(join(folder, file)));
+      writeFileSync(join(own, 'decoder_model_merged.onnx'), mergedPair(folder, negated));
+      return trace(own, { kind: 'ids', ids: source }, { generate: 6 });
+    };
+    const same = await one('merged', false), other = await one('merged-negated', true), ids = ({ manifest }: typeof two): readonly number[] => manifest.input.target!.ids[0];
+    expect(ids(same)).toEqual(ids(two));
+    expect([same.manifest.filledInputs['use_cache_branch'], same.steps]).toEqual(['false: no cache', 6]);
+    for (const [name, { data }] of two.patterns) expect(Math.max(...data.map((value, i) => Math.abs(value - same.patterns.get(name)!.data[i]))), name).toBeLessThan(1e-5);
+    // Where the branch with a cache says something else, so does the text, from its first step on.
+    expect(ids(other).slice(0, 2)).toEqual(ids(two).slice(0, 2));
+    expect(ids(other)).not.toEqual(ids(two));
   });
   it('generates the same without a cache', async () => {
     const bare = generatePair(join(root, 'bare'));
