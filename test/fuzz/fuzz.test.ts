@@ -6,8 +6,10 @@ import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { Engine } from '../../extension/children/engine.ts';
 import { zooCases } from '../zoo/cases.ts';
+import { figuresOf, keepFigures } from './figures.ts';
 import { fuzz, type Verdict } from './judge.ts';
 import type { Target } from './target.ts';
+import { imageProcessors, images, soundProcessors, sounds } from './targets/media.ts';
 import { models } from './targets/models.ts';
 import { configs, tokenizerConfigs, tokenizers } from './targets/texts.ts';
 import { inputs, traces } from './targets/traces.ts';
@@ -27,15 +29,16 @@ beforeAll(async () => {
 });
 afterAll(() => { for (const one of [bundles, folder]) rmSync(one, { recursive: true, force: true }); });
 
-const targets: readonly { readonly name: string; readonly share: number; make(): Target }[] = [...[models, tokenizers, configs, tokenizerConfigs, inputs].map(target => ({ name: target.name, share: target.share, make: () => target })), { name: 'traces', share: 5, make: () => traces(seedTrace) }];
+const targets: readonly { readonly name: string; readonly share: number; make(): Target }[] = [...[models, tokenizers, configs, tokenizerConfigs, inputs, images, sounds, imageProcessors, soundProcessors].map(target => ({ name: target.name, share: target.share, make: () => target })), { name: 'traces', share: 5, make: () => traces(seedTrace) }];
 const shares = targets.reduce((sum, { share }) => sum + share, 0);
 
 it.each(targets.filter(target => only === undefined || only === target.name).map(target => [target.name, target] as const))('%s', { timeout: 60_000 + count * 6_000 }, async (_, target) => {
   const mine = Math.max(1, Math.round(count * (only === undefined ? target.share / shares : 1)));
   const verdicts = await fuzz(target.make(), [first, first + mine], seed, { scripts, folder, kept: join(root, 'test-results/fuzz') });
   if (process.env['ATTNSCOPE_FUZZ_SHOW']) console.log(verdicts.map(one => one.ended + ': ' + one.how + ' → ' + one.said.replaceAll(folder, '')).join('\n'));
-  const of = (ended: Verdict['ended']): number => verdicts.filter(one => one.ended === ended).length;
-  console.log(`${target.name}: ${mine} mutants, ${of('used')} used all the same, ${of('refused')} refused with a sentence, ${of('runner crashed')} ended the runner, ${of('runner ended after 5 s')} were still running after 5 s.`);
+  const of = (ended: Verdict['ended']): number => verdicts.filter(one => one.ended === ended).length, figures = figuresOf(verdicts);
+  console.log(`${target.name}: ${mine} mutants, ${of('used')} used all the same, ${of('refused')} refused with a sentence, ${of('runner crashed')} ended the runner, ${of('runner ended after 5 s')} were still running after 5 s; at most ${figures.longestMs} ms and ${figures.mostMegabytes} MB.`);
+  keepFigures(join(root, 'test-results/fuzz'), seed, first, figures);
   expect(verdicts.filter(one => one.problem !== undefined).map(one => `${one.target} ${one.nth} (${one.how}): ${one.problem}. It said: ${one.said}`)).toEqual([]);
   // onnxruntime runs for ever on few mutants; where it seems to on many, it is something of ours.
   expect(of('runner ended after 5 s')).toBeLessThanOrEqual(Math.ceil(mine / 200));

@@ -7,7 +7,7 @@ import { randomFrom } from '../../extension/engine/maths/random.ts';
 import { pick } from './mutate.ts';
 import type { Seed, Target } from './target.ts';
 
-export interface Verdict { readonly target: string; readonly nth: number; readonly how: string; readonly ended: 'used' | 'refused' | 'runner crashed' | 'runner ended after 5 s'; readonly said: string; readonly problem?: string }
+export interface Verdict { readonly target: string; readonly nth: number; readonly how: string; readonly ended: 'used' | 'refused' | 'runner crashed' | 'runner ended after 5 s'; readonly said: string; readonly problem?: string; /** Of the call, in milliseconds, and the most memory that a child had meanwhile. */ readonly ms: number; readonly bytes: number }
 
 /** What the issue allows. */
 const hangMs = 5_000, memoryBytes = 1e9;
@@ -39,18 +39,30 @@ export async function fuzz(target: Target, [first, end]: readonly [number, numbe
   return verdicts;
 }
 
-async function used(target: Target, engine: Engine, folder: string, seed: Seed, gone: () => readonly string[]): Promise<Pick<Verdict, 'ended' | 'said' | 'problem'>> {
+type Ended = Omit<Verdict, 'target' | 'nth' | 'how'>;
+
+async function used(target: Target, engine: Engine, folder: string, seed: Seed, gone: () => readonly string[]): Promise<Ended> {
+  const children = await engine.hellos(), peaks = new Map<string, number>(), start = performance.now();
+  // A child that is about to be ended is asked before; one that died has nothing to say.
+  const measure = (): void => { for (const { role, pid } of children) peaks.set(role, Math.max(peaks.get(role) ?? 0, peakOf(pid))); };
+  for (const { pid } of children) forgetPeak(pid);
+  const ended = await ending(target, engine, folder, seed, gone, measure), ms = performance.now() - start;
+  measure();
+  const hungry = [...peaks].find(([, bytes]) => bytes > memoryBytes);
+  return { ...(hungry && ended.problem === undefined ? { problem: `${hungry[0]} took ${(hungry[1] / 1e9).toFixed(1)} GB` } : {}), ...ended, ms, bytes: Math.max(0, ...peaks.values()) };
+}
+
+async function ending(target: Target, engine: Engine, folder: string, seed: Seed, gone: () => readonly string[], measure: () => void): Promise<Pick<Verdict, 'ended' | 'said' | 'problem'>> {
   let natively = false, late = false;
-  for (const { pid } of await engine.hellos()) forgetPeak(pid);
-  const timer = setTimeout(() => { late = true; void engine.restart('runner'); if (!natively) void engine.restart('analysis'); }, hangMs);
+  const timer = setTimeout(() => { late = true; measure(); void engine.restart('runner'); if (!natively) void engine.restart('analysis'); }, hangMs);
   try {
     await target.use(engine, folder, seed, yes => { natively = yes; });
-    return { ended: 'used', said: '', ...hunger(await engine.hellos()) };
+    return { ended: 'used', said: '' };
   } catch (error) {
     const said = (error as Error).message;
     // What runs a model natively may hang or die with it: that is what the runner is for.
     if (late) return natively ? { ended: 'runner ended after 5 s', said } : { ended: 'runner ended after 5 s', said, problem: `it took more than ${hangMs / 1000} s` };
-    if (error instanceof UserError) return { ended: 'refused', said: error.sentence, ...(isSentence(error.sentence) ? hunger(await engine.hellos()) : { problem: 'that is no sentence' }) };
+    if (error instanceof UserError) return { ended: 'refused', said: error.sentence, ...(isSentence(error.sentence) ? {} : { problem: 'that is no sentence' }) };
     if (error instanceof PeerGone && natively && !gone().includes('analysis')) return { ended: 'runner crashed', said, ...(isSentence(said) ? {} : { problem: 'that is no sentence' }) };
     return { ended: 'refused', said, problem: error instanceof PeerGone ? `a process died: ${gone().join(', ')}` : `no sentence for a person: ${(error as Error).stack?.split('\n').slice(0, 4).join(' | ')}` };
   } finally { clearTimeout(timer); }
@@ -61,12 +73,6 @@ function isSentence(text: string): boolean { return /^\S[\s\S]{8,1500}[.!?]$/.te
 /** Linux keeps the largest memory that a process had since it was told to forget. */
 function forgetPeak(pid: number): void { try { writeFileSync(`/proc/${pid}/clear_refs`, '5'); } catch { /* not Linux, or gone */ } }
 
-function hunger(children: readonly { readonly role: string; readonly pid: number }[]): { readonly problem?: string } {
-  for (const { role, pid } of children) {
-    let status = '';
-    try { status = readFileSync(`/proc/${pid}/status`, 'utf8'); } catch { continue; }
-    const bytes = 1024 * Number(/VmHWM:\s+(\d+)/.exec(status)?.[1] ?? 0);
-    if (bytes > memoryBytes) return { problem: `${role} took ${(bytes / 1e9).toFixed(1)} GB` };
-  }
-  return {};
+function peakOf(pid: number): number {
+  try { return 1024 * Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0); } catch { return 0; }
 }

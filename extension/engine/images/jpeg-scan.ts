@@ -2,6 +2,7 @@
 import { DamagedImage } from './damaged.ts';
 import { exifOrientation } from './exif.ts';
 import { BitReader, huffman, type Huffman } from './jpeg-bits.ts';
+import { firstAc, refineAc, sequentialAc, zigzag } from './jpeg-blocks.ts';
 
 export interface Component {
   readonly id: number;
@@ -29,15 +30,14 @@ export interface Scanned {
   readonly orientation: number;
 }
 
-const zigzag = Uint8Array.of(0, 1, 8, 16, 9, 2, 3, 10, 17, 24, 32, 25, 18, 11, 4, 5, 12, 19, 26, 33, 40, 48, 41, 34, 27, 20, 13, 6, 7, 14, 21, 28, 35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23, 30, 37, 44, 51, 58, 59, 52, 45, 38, 31, 39, 46, 53, 60, 61, 54, 47, 55, 62, 63);
-/** A file with more scans than any encoder makes is there to keep us busy. */
-const mostScans = 500;
+/** A file with more scans, or more blocks in all of them, than any encoder makes is there to keep us busy: the largest image takes 12 million blocks in libjpeg's ten scans. */
+const mostScans = 500, mostBlocks = 2 ** 25;
 
 /** `admit` is asked about the size before anything of it is allocated. Errors: `DamagedImage`. */
 export function scanJpeg(bytes: Uint8Array, admit: (width: number, height: number) => void): Scanned {
   const quantization = new Map<number, Uint16Array>(), tables = new Map<number, Huffman>(), view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   let frame: { readonly width: number; readonly height: number; readonly progressive: boolean; readonly components: Component[]; readonly mcusAcross: number; readonly mcusDown: number } | undefined;
-  let interval = 0, orientation = 1, jfif = false, adobe: number | undefined, scans = 0, at = 2;
+  let interval = 0, orientation = 1, jfif = false, adobe: number | undefined, scans = 0, blocks = 0, at = 2;
   for (;;) {
     while (at < bytes.length && bytes[at] !== 0xff) at++;
     while (bytes[at] === 0xff) at++;
@@ -62,7 +62,9 @@ export function scanJpeg(bytes: Uint8Array, admit: (width: number, height: numbe
     else if (marker === 0xda) {
       if (!frame) throw new DamagedImage('a scan stands before the frame');
       if (++scans > mostScans) throw new DamagedImage(`it has more than ${mostScans} scans`);
-      at = readScan(bytes, end, part, frame, tables, interval);
+      const scan = scanOf(part, frame, tables);
+      if ((blocks += blocksOf(scan, frame)) > mostBlocks) throw new DamagedImage(`its scans have more than ${mostBlocks} blocks`);
+      at = readScan(bytes, end, scan, frame, interval);
       continue;
     }
     at = end;
@@ -112,8 +114,9 @@ function readFrame(part: Uint8Array, progressive: boolean, admit: (width: number
   return { width, height, progressive, components, mcusAcross, mcusDown };
 }
 
-/** Reads one scan; returns where the marker behind it is looked for. */
-function readScan(bytes: Uint8Array, at: number, header: Uint8Array, frame: Frame, tables: ReadonlyMap<number, Huffman>, interval: number): number {
+type Scan = ReturnType<typeof scanOf>;
+
+function scanOf(header: Uint8Array, frame: Frame, tables: ReadonlyMap<number, Huffman>) {
   const count = header[0];
   if (!(count >= 1 && count <= 4) || header.length < 4 + 2 * count) throw new DamagedImage('the header of a scan is cut off');
   const parts = Array.from({ length: count }, (_, n) => {
@@ -121,8 +124,18 @@ function readScan(bytes: Uint8Array, at: number, header: Uint8Array, frame: Fram
     if (!component) throw new DamagedImage('a scan names a component that the frame does not have');
     return { component, dc: tables.get(header[2 + 2 * n] >> 4), ac: tables.get(0x10 | (header[2 + 2 * n] & 15)) };
   });
-  const [start, stop, approximation] = header.subarray(1 + 2 * count), first = approximation >> 4 === 0, shift = approximation & 15;
+  const [start, stop, approximation] = header.subarray(1 + 2 * count);
   if (start > stop || stop > 63 || (frame.progressive && start > 0 && count > 1)) throw new DamagedImage('a scan has a wrong range of coefficients');
+  return { parts, start, stop, approximation };
+}
+
+function blocksOf({ parts }: Scan, { mcusAcross, mcusDown }: Frame): number {
+  return parts.length === 1 ? parts[0].component.across * parts[0].component.down : mcusAcross * mcusDown * parts.reduce((sum, { component: { h, v } }) => sum + h * v, 0);
+}
+
+/** Reads one scan; returns where the marker behind it is looked for. */
+function readScan(bytes: Uint8Array, at: number, { parts, start, stop, approximation }: Scan, frame: Frame, interval: number): number {
+  const first = approximation >> 4 === 0, shift = approximation & 15;
   const bits = new BitReader(bytes, at), runs = { blocks: 0 };
   const need = (table: Huffman | undefined): Huffman => { if (!table) throw new DamagedImage('a Huffman table is missing'); return table; };
   const decode = ({ component, dc, ac }: typeof parts[number], block: number): void => {
@@ -142,55 +155,4 @@ function readScan(bytes: Uint8Array, at: number, header: Uint8Array, frame: Fram
     for (const part of parts) { const { h, v, stored } = part.component; for (let y = 0; y < v; y++) for (let x = 0; x < h; x++) decode(part, (row * v + y) * stored + column * h + x); }
   }
   return bits.position;
-}
-
-interface Band { readonly start: number; readonly stop: number; readonly shift: number; readonly runs: { blocks: number } }
-
-function sequentialAc(bits: BitReader, table: Huffman, into: Int16Array, base: number): void {
-  for (let k = 1; k < 64; k++) {
-    const symbol = bits.symbol(table), size = symbol & 15, run = symbol >> 4;
-    if (size === 0) { if (run < 15) return; k += 15; continue; }
-    k += run;
-    if (k > 63) throw new DamagedImage('a block has too many coefficients');
-    into[base + zigzag[k]] = bits.signed(size);
-  }
-}
-
-function firstAc(bits: BitReader, table: Huffman, into: Int16Array, base: number, { start, stop, shift, runs }: Band): void {
-  if (runs.blocks > 0) { runs.blocks--; return; }
-  for (let k = start; k <= stop; k++) {
-    const symbol = bits.symbol(table), size = symbol & 15, run = symbol >> 4;
-    if (size === 0) {
-      if (run < 15) { runs.blocks = (1 << run) - 1 + bits.read(run); return; }
-      k += 15;
-      continue;
-    }
-    k += run;
-    if (k > 63) throw new DamagedImage('a block has too many coefficients');
-    into[base + zigzag[k]] = bits.signed(size) << shift;
-  }
-}
-
-/** T.81, G.1.2.3: a bit for every coefficient that is there already, new ones after `run` that are not. */
-function refineAc(bits: BitReader, table: Huffman, into: Int16Array, base: number, { start, stop, shift, runs }: Band): void {
-  const up = 1 << shift;
-  const correct = (at: number): void => { if (bits.read(1) && !(into[at] & up)) into[at] += into[at] < 0 ? -up : up; };
-  let k = start;
-  if (runs.blocks === 0) {
-    for (; k <= stop; k++) {
-      const symbol = bits.symbol(table), size = symbol & 15;
-      let run = symbol >> 4, value = 0;
-      if (size) value = bits.read(1) ? up : -up;
-      else if (run < 15) { runs.blocks = (1 << run) + bits.read(run); break; }
-      for (; k <= stop; k++) {
-        const at = base + zigzag[k];
-        if (into[at]) correct(at);
-        else if (--run < 0) { if (value) into[at] = value; break; }
-      }
-    }
-  }
-  if (runs.blocks > 0) {
-    for (; k <= stop; k++) { const at = base + zigzag[k]; if (into[at]) correct(at); }
-    runs.blocks--;
-  }
 }

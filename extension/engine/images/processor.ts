@@ -43,8 +43,8 @@ const kinds: Readonly<Record<string, Defaults>> = {
 };
 
 const pixels = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(16_384)), factor = v.pipe(v.number(), v.finite());
-const sizes = v.union([pixels, v.pipe(v.array(pixels), v.minLength(1), v.maxLength(2)), v.looseObject({ height: v.nullish(pixels), width: v.nullish(pixels), shortest_edge: v.nullish(pixels), longest_edge: v.nullish(pixels), max_height: v.nullish(pixels), max_width: v.nullish(pixels) })]);
-const three = v.union([factor, v.pipe(v.array(factor), v.minLength(1), v.maxLength(4))]), flag = v.nullish(v.boolean());
+const sizes = v.union([pixels, v.pipe(v.array(pixels), v.minLength(1), v.maxLength(2)), v.looseObject({ height: v.nullish(pixels), width: v.nullish(pixels), shortest_edge: v.nullish(pixels), longest_edge: v.nullish(pixels), max_height: v.nullish(pixels), max_width: v.nullish(pixels) })], 'sides are whole numbers from 1 to 16384');
+const three = v.union([factor, v.pipe(v.array(factor), v.minLength(1), v.maxLength(4))], 'a number is expected, or one for each channel'), flag = v.nullish(v.boolean());
 const schema = v.looseObject({
   image_processor_type: v.nullish(v.pipe(v.string(), v.maxLength(200))), feature_extractor_type: v.nullish(v.pipe(v.string(), v.maxLength(200))),
   do_resize: flag, do_center_crop: flag, do_rescale: flag, do_normalize: flag, do_pad: flag, rescale_offset: flag, include_top: flag, do_flip_channel_order: flag,
