@@ -9,8 +9,8 @@ import type { Seed, Target } from './target.ts';
 
 export interface Verdict { readonly target: string; readonly nth: number; readonly how: string; readonly ended: 'used' | 'refused' | 'runner crashed' | 'runner ended after 5 s'; readonly said: string; readonly problem?: string; /** Of the call, in milliseconds, and the most memory that a child had meanwhile. */ readonly ms: number; readonly bytes: number }
 
-/** What the issue allows. */
-const hangMs = 5_000, memoryBytes = 1e9;
+/** What the issue allows. On a machine that is doing something else as well, the processor's time counts, and so much time in any case. */
+const hangMs = 5_000, memoryBytes = 1e9, mostMs = 60_000;
 
 export interface Bed { readonly scripts: { readonly runner: string; readonly analysis: string }; readonly folder: string; /** Mutants with a problem are kept here. */ readonly kept: string }
 
@@ -54,7 +54,15 @@ async function used(target: Target, engine: Engine, folder: string, seed: Seed, 
 
 async function ending(target: Target, engine: Engine, folder: string, seed: Seed, gone: () => readonly string[], measure: () => void): Promise<Pick<Verdict, 'ended' | 'said' | 'problem'>> {
   let natively = false, late = false;
-  const timer = setTimeout(() => { late = true; measure(); void engine.restart('runner'); if (!natively) void engine.restart('analysis'); }, hangMs);
+  const children = await engine.hellos(), worked = (): number => children.reduce((sum, { pid }) => sum + processorMs(pid), 0), start = performance.now(), before = worked();
+  const timer = setInterval(() => {
+    const ms = performance.now() - start;
+    if (late || ms < hangMs || (ms < mostMs && worked() - before < hangMs)) return;
+    late = true;
+    measure();
+    void engine.restart('runner');
+    if (!natively) void engine.restart('analysis');
+  }, 250);
   try {
     await target.use(engine, folder, seed, yes => { natively = yes; });
     return { ended: 'used', said: '' };
@@ -65,7 +73,7 @@ async function ending(target: Target, engine: Engine, folder: string, seed: Seed
     if (error instanceof UserError) return { ended: 'refused', said: error.sentence, ...(isSentence(error.sentence) ? {} : { problem: 'that is no sentence' }) };
     if (error instanceof PeerGone && natively && !gone().includes('analysis')) return { ended: 'runner crashed', said, ...(isSentence(said) ? {} : { problem: 'that is no sentence' }) };
     return { ended: 'refused', said, problem: error instanceof PeerGone ? `a process died: ${gone().join(', ')}` : `no sentence for a person: ${(error as Error).stack?.split('\n').slice(0, 4).join(' | ')}` };
-  } finally { clearTimeout(timer); }
+  } finally { clearInterval(timer); }
 }
 
 function isSentence(text: string): boolean { return /^\S[\s\S]{8,1500}[.!?]$/.test(text) && !/\n\s+at |\[object |\bundefined\b|\bNaN\b/.test(text.replaceAll(/\/[\w./-]+|"[^"]*"/g, '')); }
@@ -75,4 +83,9 @@ function forgetPeak(pid: number): void { try { writeFileSync(`/proc/${pid}/clear
 
 function peakOf(pid: number): number {
   try { return 1024 * Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0); } catch { return 0; }
+}
+
+/** User and system time of a process (Linux counts it in hundredths of a second); 0 where it is not told, so that only `mostMs` ends a call there. */
+function processorMs(pid: number): number {
+  try { const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) /, '').split(' '); return 10 * (Number(fields[11]) + Number(fields[12])); } catch { return 0; }
 }

@@ -26,14 +26,19 @@ export class BitReader {
   #at: number;
   #held = 0;
   #bits = 0;
+  /** Of the bits that are held, the last ones that no byte of the file stands for. */
+  #padding = 0;
   constructor(bytes: Uint8Array, at: number) { this.#bytes = bytes; this.#at = at; }
 
   /** Where the marker stands that ends the data, once all of them are read. */
   get position(): number { return this.#at; }
 
+  /** A bit was read that the data do not have. */
+  get starved(): boolean { return this.#bits < this.#padding; }
+
   /** Drops what is left of the byte, and skips the restart marker, if there is one. */
   restart(): void {
-    this.#bits = this.#held = 0;
+    this.#bits = this.#held = this.#padding = 0;
     const bytes = this.#bytes;
     // What stands before the marker belongs to the interval that has ended.
     while (this.#at + 1 < bytes.length && !(bytes[this.#at] === 0xff && bytes[this.#at + 1] !== 0 && bytes[this.#at + 1] !== 0xff)) this.#at++;
@@ -47,6 +52,7 @@ export class BitReader {
       if (this.#at >= bytes.length) throw new DamagedImage('it ends too early');
       if (bytes[this.#at] !== 0xff) byte = bytes[this.#at++];
       else if (bytes[this.#at + 1] === 0) { byte = 0xff; this.#at += 2; }
+      else this.#padding += 8;
       this.#held = ((this.#held << 8) | byte) & 0xffffff;
       this.#bits += 8;
     }

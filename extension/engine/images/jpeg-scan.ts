@@ -30,8 +30,8 @@ export interface Scanned {
   readonly orientation: number;
 }
 
-/** A file with more scans, or more blocks in all of them, than any encoder makes is there to keep us busy: the largest image takes 12 million blocks in libjpeg's ten scans. */
-const mostScans = 500, mostBlocks = 2 ** 25;
+/** A file with more scans, or more blocks in all of them, than any encoder makes is there to keep us busy: the largest image takes 11 million blocks in libjpeg's ten scans. */
+const mostScans = 500, mostBlocks = 2 ** 24;
 
 /** `admit` is asked about the size before anything of it is allocated. Errors: `DamagedImage`. */
 export function scanJpeg(bytes: Uint8Array, admit: (width: number, height: number) => void): Scanned {
@@ -150,6 +150,8 @@ function readScan(bytes: Uint8Array, at: number, { parts, start, stop, approxima
   for (const { component } of parts) component.dc = 0;
   for (let unit = 0; unit < units; unit++) {
     if (interval && unit && unit % interval === 0) { bits.restart(); runs.blocks = 0; for (const { component } of parts) component.dc = 0; }
+    // As libjpeg does: blocks behind the end of the data stay as they are.
+    if (bits.starved) { if (interval) continue; break; }
     if (single) { const { across, stored } = single.component; decode(single, Math.floor(unit / across) * stored + unit % across); continue; }
     const row = Math.floor(unit / frame.mcusAcross), column = unit % frame.mcusAcross;
     for (const part of parts) { const { h, v, stored } = part.component; for (let y = 0; y < v; y++) for (let x = 0; x < h; x++) decode(part, (row * v + y) * stored + column * h + x); }
