@@ -24,11 +24,36 @@ export interface TraceImage {
   /** A fed pixel (x, y) lies at ((x + offset[0]) · scale[0], (y + offset[1]) · scale[1]) of the image. */
   readonly offset: readonly [x: number, y: number];
   readonly scale: readonly [x: number, y: number];
-  /** The patch grid of the vision tower, and the fed pixels that it covers (less than all where patches do not fit). Rows and columns are 0 where it is unknown. */
-  readonly patches: { readonly rows: number; readonly columns: number };
+  /**
+   * The patch grid of the vision tower, and the fed pixels that it covers (less than all where patches do not fit). Rows and columns are 0
+   * where it is unknown. `merge`: positions go through blocks of merge × merge patches, row by row inside (Qwen2-VL), not through rows.
+   */
+  readonly patches: { readonly rows: number; readonly columns: number; readonly merge?: number };
   readonly covered: readonly [height: number, width: number];
   /** The tokens of a language model that stand for it: half-open runs of positions, in the order of the grid; `problem`: why they are not as many as the grid has. */
-  readonly tokens?: { readonly id: number; readonly runs: readonly (readonly [number, number])[]; readonly rows: number; readonly columns: number; readonly problem?: string };
+  readonly tokens?: ImageTokens;
+}
+
+/** `runs`: of all of them, separators among them too where they have the same id. `rows`, `columns`: of the grid that they are, where there are no `views`. */
+export interface ImageTokens {
+  readonly id: number;
+  readonly runs: readonly (readonly [number, number])[];
+  readonly rows: number;
+  readonly columns: number;
+  readonly problem?: string;
+  /** Where they are not simply the patches row by row: tiles, merged patches, several pictures of one image. The finest first. */
+  readonly views?: readonly ImageView[];
+}
+
+/** A grid of tokens on a part of the image: `whole` shows it small beside `tiles`, `image` stands alone. */
+export interface ImageView {
+  readonly name: 'image' | 'tiles' | 'whole';
+  readonly rows: number;
+  readonly columns: number;
+  /** Positions of the cells, row by row, as half-open runs. */
+  readonly runs: readonly (readonly [number, number])[];
+  /** Pixels of the image that the grid covers; beyond its edges where the model saw padding. */
+  readonly box: readonly [left: number, top: number, right: number, bottom: number];
 }
 
 /** Tokens of one side of a model, per sample. */

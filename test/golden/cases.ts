@@ -6,7 +6,7 @@ import { readReference, type ZooTensor } from '../zoo/cases.ts';
 export interface GoldenCase { readonly name: string; readonly tensors: ReadonlyMap<string, ZooTensor>; readonly metadata: Readonly<Record<string, string>> }
 
 /** Folders that a test of ours reads. */
-const built = new Set(['exact-attention', 'attention-sink-emergence', 'secondary-sinks']);
+const built = new Set(['exact-attention', 'attention-sink-emergence', 'secondary-sinks', 'grounding-maps', 'visual-attention-sink']);
 const roots = [process.env['ATTNSCOPE_GOLDEN'], join(import.meta.dirname, 'data')].filter((root): root is string => root !== undefined && existsSync(root));
 const only = process.env['ATTNSCOPE_ONLY']?.split(',').filter(Boolean);
 

@@ -70,7 +70,7 @@ function seen(view: SiteView, image: TraceImage, { of, batch }: LookRequest, vis
   if ((extra && asked >= 0) || of.cell >= image.patches.rows * image.patches.columns) throw new UserError(`${view.name} has no such position.`, 'Choose a patch.');
   const { sample, position } = placeOfQuery(vision, asked), windows = vision.windows ? vision.windows.across * vision.windows.down : 1;
   for (let j = 0; j < view.keys; j++) { const found = cellOfKey(vision, sample, j); cell[j] = found === undefined ? -2 : Math.max(-1, found); }
-  return { view, sample: batch * windows + sample, query: extra ? position : vision.windows ? position : vision.queries.extra + asked, cell, grid: vision.keys, vision };
+  return { view, sample: batch * windows + sample, query: position, cell, grid: vision.keys, vision };
 }
 
 /** [head, key] of the row. */

@@ -3,6 +3,7 @@ import { basename } from 'node:path';
 import { UserError } from '../../contract/errors.ts';
 import type { TraceImage } from '../../contract/trace.ts';
 import { readImage } from '../images/decode.ts';
+import type { ImageLayout } from '../images/layouts/layout.ts';
 import type { Picture } from '../images/picture.ts';
 import { prepareImage } from '../images/prepare-image.ts';
 import { plainProcessor, readProcessor, type Processor } from '../images/processor.ts';
@@ -13,7 +14,7 @@ import { patchGrid } from './patch-grid.ts';
 import type { GivenTensor } from './tensor-file.ts';
 
 /** What is kept of the images of a run, but for their tokens: the manifest's entries, and the PNGs to store. */
-export interface RunImage { readonly image: TraceImage; readonly png: Uint8Array }
+export interface RunImage { readonly image: TraceImage; readonly png: Uint8Array; /** Where its tokens are no plain grid of patches. */ readonly layout?: ImageLayout }
 
 /** The tensor for `input` made of the file, once for each sample that the graph was exported for. Errors: `UserError`. */
 export function imageTensor(view: GraphView, input: ValueInfo, file: string): { readonly tensor: GivenTensor; readonly images: readonly RunImage[] } {

@@ -2,6 +2,7 @@
 import { UserError } from '../../contract/errors.ts';
 import type { TraceImage, TraceInput } from '../../contract/trace.ts';
 import type { GraphView, Node } from '../onnx/model.ts';
+import { placeViews, runsOf, tokensOf, type ImageLayout } from '../images/layouts/layout.ts';
 import { findBeside, readJsonObject } from '../folder/beside.ts';
 
 /** `image_token_id` or `image_token_index` of config.json, else the constant that the graph compares its token ids with. */
@@ -45,12 +46,16 @@ export function withImageTokens(prompt: Written, id: number, count: number, name
   return { prompt: { ids: put(prompt.ids, id)!, ...Object.fromEntries(Object.entries(more).filter(([, value]) => value !== undefined)) }, how: present ? `its placeholder repeated ${count} times` : `${count} image tokens put in front` };
 }
 
-/** The positions of the image's tokens among `ids`, and the grid that they are. Undefined where there are none. */
-export function imageRuns(ids: readonly number[], id: number, image: Pick<TraceImage, 'patches'>): TraceImage['tokens'] {
-  const runs: [number, number][] = [];
-  ids.forEach((one, i) => { if (one !== id) return; const last = runs[runs.length - 1]; if (last?.[1] === i) last[1]++; else runs.push([i, i + 1]); });
-  if (!runs.length) return undefined;
-  const count = runs.reduce((sum, [from, to]) => sum + to - from, 0), { rows, columns } = image.patches;
+/** The positions of the image's tokens among `ids`, and the grid, or the views by `layout`, that they are. Undefined where there are none. */
+export function imageRuns(ids: readonly number[], id: number, image: Pick<TraceImage, 'patches'>, layout?: ImageLayout): TraceImage['tokens'] {
+  const positions = ids.flatMap((one, i) => (one === id ? [i] : [])), runs = runsOf(positions), count = positions.length;
+  if (!count) return undefined;
+  if (layout) {
+    if (count !== tokensOf(layout)) return { id, runs, rows: 0, columns: 0, problem: `The prompt has ${count} image tokens; the image takes ${layout.said}.` };
+    const views = placeViews(layout, positions), { rows, columns } = views[0];
+    return { id, runs, rows, columns, views };
+  }
+  const { rows, columns } = image.patches;
   // Projectors that join patches (pixel shuffle, pooling) make the grid coarser by the same factor both ways.
   for (let factor = 1; factor <= Math.min(rows, columns); factor++) if (rows % factor === 0 && columns % factor === 0 && rows / factor * (columns / factor) === count) return { id, runs, rows: rows / factor, columns: columns / factor };
   if (count === rows * columns + 1) return { id, runs: dropFirst(runs), rows, columns };

@@ -8,6 +8,7 @@ import { expectedTokens, imageRuns, imageTokenId, withImageTokens } from './imag
 import { idInput } from './input-names.ts';
 import type { ModelConfig } from './model-config.ts';
 import type { Prompt } from './prepare-run.ts';
+import { shownImage } from './shown-image.ts';
 import type { TokenSide } from './token-sides.ts';
 import type { TextTokenizer } from './tokenizer.ts';
 
@@ -15,7 +16,9 @@ interface Around { readonly view: GraphView; readonly config: ModelConfig; reado
 
 /** The prompt with the image's pixel values among its tensors, and with as many image tokens as the image takes. `how`: by input, what was done, a phrase. */
 export function withImage(asked: TraceRequest['prompt'], prompt: Prompt, { view, config, tokenizer }: Around): { readonly prompt: Prompt; readonly images: readonly RunImage[]; readonly how: Readonly<Record<string, string>> } {
-  const { model } = view, input = pictureInput(model), given = input && prompt.tensors?.get(input.name), file = asked.kind === 'audio' ? undefined : asked.image;
+  const { model } = view, shown = shownImage(model, asked);
+  if (shown) return { prompt, images: [shown], how: {} };
+  const input = pictureInput(model), given = input && prompt.tensors?.get(input.name), file = asked.kind === 'audio' ? undefined : asked.image;
   if (file === undefined) {
     if (input && !given && asked.kind !== 'tensors' && asked.kind !== 'audio') throw new UserError(`The model looks at an image (its input "${input.name}"), and none was given.`, 'Give a PNG or JPEG with --image FILE.');
     return { prompt, images: input && given ? imagesOfTensor(view, input, given) : [], how: {} };
@@ -30,5 +33,5 @@ export function withImage(asked: TraceRequest['prompt'], prompt: Prompt, { view,
 export function withTokens(images: readonly RunImage[], view: GraphView, side: TokenSide | undefined): readonly RunImage[] {
   const id = images.length && side ? imageTokenId(view, side.input) : undefined;
   if (id === undefined || !side) return images;
-  return images.map((one, b) => { const tokens = imageRuns(side.ids[b] ?? [], id, one.image); return tokens ? { ...one, image: { ...one.image, tokens } } : one; });
+  return images.map((one, b) => { const tokens = imageRuns(side.ids[b] ?? [], id, one.image, one.layout); return tokens ? { ...one, image: { ...one.image, tokens } } : one; });
 }

@@ -1,6 +1,7 @@
 /** What a run of a vision-language model in three files stands on: vision encoder, token embedding, and the language model that reads both. */
 import type { TraceRequest } from '../../contract/api.ts';
 import { UserError } from '../../contract/errors.ts';
+import { tokensOf } from '../images/layouts/layout.ts';
 import { viewGraph } from '../onnx/graph-view.ts';
 import type { GraphView, Model } from '../onnx/model.ts';
 import { openInputs, pictureInput } from '../onnx/picture-input.ts';
@@ -21,6 +22,7 @@ import { logitsOutput } from './next-tokens.ts';
 import { readPrompt, type Prepared, type Prompt } from './prepare-run.ts';
 import { factsOf, rowsThatFit, sumFacts } from './room.ts';
 import { inStack } from '../sites/parts.ts';
+import { shownImage } from './shown-image.ts';
 import type { Earlier, Stage } from './stages.ts';
 import { readGivenTensors, type GivenTensor } from './tensor-file.ts';
 import type { TokenSide } from './token-sides.ts';
@@ -38,7 +40,7 @@ export async function prepareLlava(request: TraceRequest, parts: VisionLanguage,
   const seen = await readSeen(request, parts, views.vision, { config, tokenizer, id }), features = featuresOutput(vision.model), embeds = embed.graph.outputs[0].name;
   const side: TokenSide = { name: 'text', input: seen.ids, ids: seen.tokens, real: realOf(seen.tensors, seen.tokens) }, logits = logitsOutput(decoder.model, views.decoder, decoder.found.plans);
   const stages: Stage[] = [
-    { name: names.vision, model: vision.model, view: views.vision, plans: plans.filter(plan => plan.site.stack === 'vision'), inputs: () => fillInputs(vision.model, { tensors: new Map([[seen.pixels, seen.values]]) }, {}), gives: [features], positions: seen.positions },
+    { name: names.vision, model: vision.model, view: views.vision, plans: plans.filter(plan => plan.site.stack === 'vision'), inputs: () => fillInputs(vision.model, { tensors: new Map([...openInputs(vision.model).flatMap(({ name }) => { const tensor = seen.tensors.get(name); return tensor ? [[name, tensor] as const] : []; }), [seen.pixels, seen.values]]) }, {}), gives: [features], positions: seen.positions },
     { name: names.embed, model: embed, view: viewGraph(embed), plans: [], inputs: () => ({ ...fillInputs(embed, { tensors: new Map([[seen.ids, asTensor(seen.tokens)]]) }, config), filled: seen.how }), gives: [embeds] },
     { name: names.decoder, model: decoder.model, view: views.decoder, plans: plans.filter(plan => plan.site.stack !== 'vision'), inputs: earlier => decoderInputs(decoder.model, { earlier, features, embeds, id, side, tensors: seen.tensors, config }), ...(logits === undefined ? {} : { logits }) },
   ];
@@ -74,14 +76,14 @@ interface Around { readonly config: ModelConfig; readonly tokenizer: TextTokeniz
 
 /** Prompt and image, from text, ids or tensors. */
 async function readSeen(request: TraceRequest, { vision, embed, decoder }: VisionLanguage, view: GraphView, { config, tokenizer, id }: Around): Promise<Seen> {
-  const pixels = pictureInput(vision.model), ids = idInput(embed), asked = request.prompt;
+  const asked = request.prompt, ids = idInput(embed), pixels = pictureInput(vision.model) ?? (asked.kind === 'tensors' ? openInputs(vision.model).find(({ name }) => name === 'pixel_values') : undefined);
   if (!pixels) throw new UserError(`${vision.model.path} takes no image: its inputs are ${openInputs(vision.model).map(one => one.name).join(', ')}.`, 'Export it with optimum, or give its tensors one file at a time.');
   if (!ids) throw new UserError(`${embed.path} takes no token ids: its inputs are ${openInputs(embed).map(one => one.name).join(', ')}.`, 'Export it with optimum.');
   if (asked.kind === 'image') throw new UserError('The model reads a prompt, and none was given.', 'Give one with --prompt or --ids.');
-  const tensors = asked.kind === 'tensors' ? readGivenTensors(asked.file, [pixels.name, ids.name, ...openInputs(decoder.model).map(input => input.name)]) : new Map<string, GivenTensor>();
-  const file = asked.kind === 'audio' ? undefined : asked.image, given = tensors.get(pixels.name), made = file === undefined ? undefined : imageTensor(view, pixels, file), values = made?.tensor ?? given;
+  const tensors = asked.kind === 'tensors' ? readGivenTensors(asked.file, [...new Set([ids.name, ...[...openInputs(vision.model), ...openInputs(decoder.model)].map(input => input.name)])]) : new Map<string, GivenTensor>();
+  const file = asked.kind === 'audio' ? undefined : asked.image, given = tensors.get(pixels.name), shown = shownImage(decoder.model, asked), made = file === undefined || shown ? undefined : imageTensor(view, pixels, file), values = made?.tensor ?? given;
   if (!values) throw new UserError(`The model looks at an image (its input "${pixels.name}"), and none was given.`, 'Give a PNG or JPEG with --image FILE.');
-  const images = made?.images ?? imagesOfTensor(view, pixels, values), grid = images[0]?.image.patches ?? { rows: 0, columns: 0 }, positions = Math.max(1, grid.rows * grid.columns), how = made ? { [pixels.name]: made.images[0].image.prepared } : {};
+  const images = shown ? [shown] : made?.images ?? imagesOfTensor(view, pixels, values), grid = images[0]?.image.patches ?? { rows: 0, columns: 0 }, positions = Math.max(1, shown?.layout ? tokensOf(shown.layout) : grid.rows * grid.columns), how = made ? { [pixels.name]: made.images[0].image.prepared } : {};
   const common = { tensors, ids: ids.name, pixels: pixels.name, values, images, positions };
   const table = tensors.get(ids.name);
   if (asked.kind === 'tensors') {

@@ -36,10 +36,18 @@ const health = v.object({
   logits: v.optional(notFinite),
 });
 const positive = v.pipe(number, v.minValue(1e-9), v.maxValue(1e9)), places = v.tuple([number, number]), cells = v.pipe(index, v.maxValue(65_536));
+/** More than any vision tower has. */
+const mostCells = 2 ** 22;
+/** The cells of a view are its runs, one after the other: no more and no fewer. */
+const runs = list(v.pipe(v.tuple([index, index]), v.check(([from, to]) => to > from, 'a run of image tokens is empty')), 100_000);
+const view = v.pipe(
+  v.object({ name: v.picklist(['image', 'tiles', 'whole']), rows: v.pipe(cells, v.minValue(1)), columns: v.pipe(cells, v.minValue(1)), runs, box: v.pipe(v.tuple([number, number, number, number]), v.check(([left, top, right, bottom]) => right - left > 1e-6 && bottom - top > 1e-6 && Math.abs(left) + Math.abs(top) + right + bottom < 1e9, 'a view of the image has no area')) }),
+  v.check(({ rows, columns, runs: of }) => of.reduce((sum, [from, to]) => sum + to - from, 0) === rows * columns && rows * columns <= mostCells, 'a view of the image has other cells than tokens'),
+);
 const image = v.object({
   path: v.optional(name), sha256: v.optional(name), width: v.pipe(index, v.minValue(1), v.maxValue(65_536)), height: v.pipe(index, v.minValue(1), v.maxValue(65_536)), picture: name, input: name, prepared: text,
-  fed: v.tuple([cells, cells]), offset: places, scale: v.tuple([positive, positive]), patches: v.object({ rows: cells, columns: cells }), covered: v.tuple([cells, cells]),
-  tokens: v.optional(v.object({ id: whole, runs: list(v.tuple([index, index]), 100_000), rows: cells, columns: cells, problem: v.optional(text) })),
+  fed: v.tuple([cells, cells]), offset: places, scale: v.tuple([positive, positive]), patches: v.pipe(v.object({ rows: cells, columns: cells, merge: v.optional(v.pipe(whole, v.minValue(1), v.maxValue(64))) }), v.check(({ rows, columns, merge = 1 }) => rows * columns <= mostCells && rows % merge === 0 && columns % merge === 0, 'the patch grid of an image is absurd')), covered: v.tuple([cells, cells]),
+  tokens: v.optional(v.pipe(v.object({ id: whole, runs, rows: cells, columns: cells, problem: v.optional(text), views: v.optional(v.pipe(v.array(view), v.minLength(1), v.maxLength(8))) }), v.check(({ rows, columns, runs: of }) => rows * columns <= mostCells && of.length > 0, 'the tokens of an image are absurd'))),
 });
 const sequence = { text: v.optional(v.string()), ids: list(list(whole)), tokens: list(list(v.string())), spans: list(list(v.nullable(pair))), real: list(list(v.picklist([0, 1]))) };
 const next = v.object({ id: whole, token: text, probability: number });
