@@ -2,7 +2,7 @@
 import type { TraceDiff } from './diff.ts';
 import type { RunFacts } from './estimate.ts';
 import type { SiteGrid } from './image-grid.ts';
-import type { KeptLayers, Manifest, MetricCard, NextToken, Sampling } from './trace.ts';
+import type { ImageView, KeptLayers, Manifest, MetricCard, NextToken, Sampling } from './trace.ts';
 import type { SitesReport } from './site.ts';
 
 /** Raised whenever a request or result below changes; the first message of every child is its version. */
@@ -96,6 +96,8 @@ export interface OpenTrace {
   readonly extents: Readonly<Record<string, { readonly queries: number; readonly keys: number }>>;
   /** Per site of a vision tower: how its positions lie on the image, where they do. */
   readonly grids: Readonly<Record<string, SiteGrid>>;
+  /** Sites before which the residual stream is stored. */
+  readonly streams: readonly string[];
 }
 /** Probabilities of one head in trace `b` less those in trace `a`: of the pooled cells the one that changes most, with its sign. */
 export interface DifferenceTileRequest extends Pick<TileRequest, 'site' | 'batch' | 'head' | 'rows' | 'cols' | 'height' | 'width'> { readonly a: string; readonly b: string }
@@ -117,20 +119,31 @@ export interface LookRequest {
   readonly head?: number;
   /** `row`: a position of the prompt, for a language model; `cell`: of the patch grid, below 0 an extra token (−1 is the first), for a vision tower. */
   readonly of: { readonly row: number } | { readonly cell: number };
-  /** Cells that nearly every row looks at are set to 0 (per site), and the rest is divided by its sum. */
+  /** Cells that are sinks are set to 0 (per site), and the rest is divided by its sum. */
   readonly withoutSinks: boolean;
+  /** `attention` (undefined): what nearly every row looks at. `state`: tokens with massive activations in the residual stream, for a language model whose trace keeps it. */
+  readonly sinks?: 'attention' | 'state';
+  /** Which of the image's views (`tokens.views`), the first when undefined; `sum`: all of them, on the grid of the first. */
+  readonly view?: number | 'sum';
 }
 export interface Look {
   /** The sites that were averaged. */
   readonly sites: readonly string[];
   readonly rows: number;
   readonly columns: number;
-  /** [rows, columns]; NaN where the query cannot look (other windows). Sums to `masses.image`, without sinks to 1. */
+  /** Of the view, where the image has several; beside `cellRectangle`'s own rule where undefined. */
+  readonly box?: ImageView['box'];
+  /** [rows, columns]; NaN where the query cannot look (other windows). Without sinks what is shown sums to 1, with them and all views to `image` + `imageSinks` of `masses`. */
   readonly cells: Float32Array;
   /** [rows, columns]: in which share of the sites the cell is a sink. */
   readonly sinks: Float32Array;
-  /** Of the row, as mean over heads and sites; together 1. `extra`: CLS and registers of a vision tower; the others are tokens of the prompt before and behind the image, and generated ones. */
-  readonly masses: { readonly image: number; readonly extra: number; readonly before: number; readonly behind: number; readonly generated: number };
+  /**
+   * Of the row, as mean over heads and sites; together 1. `imageSinks` and `textSinks` are in no other part. `extra`: CLS and registers of a vision
+   * tower; the others are tokens of the prompt before, between (newlines, names of tiles) and behind those of the image, and generated ones.
+   */
+  readonly masses: Readonly<Record<'image' | 'imageSinks' | 'textSinks' | 'extra' | 'before' | 'between' | 'behind' | 'generated', number>>;
+  /** Of sinks by state: the massive dimensions, and what a token must exceed in one of them. No dimensions: the stream is massive nowhere. */
+  readonly state?: { readonly dims: readonly number[]; readonly threshold: number };
   /** [site, head] of every site that was asked for: what falls on the image. Rows are as long as the largest number of heads; NaN beyond. */
   readonly shares: Float32Array;
 }

@@ -154,6 +154,11 @@ export function siteLabel(site: Pick<Site, 'name' | 'stack' | 'layer' | 'kind'>)
   return `${stack}${cross}L${site.layer}${nth ? `.${nth}` : ''}`;
 }
 
+/** The tensor of a trace that holds the residual stream before the site, [batch, position, width]: `blocks.3.hook_resid_pre`, `encoder.blocks.3.hook_resid_pre`; before cross-attention `decoder.blocks.3.hook_resid_mid`. */
+export function residualName({ stack, layer, kind }: Pick<Site, 'stack' | 'layer' | 'kind'>): string {
+  return `${stack === 'main' ? '' : `${stack}.`}blocks.${layer}.${kind === 'cross' ? 'hook_resid_mid' : 'hook_resid_pre'}`;
+}
+
 /** Reads `L3H1`, `l3.h1`, `3.1`, `layer 3 head 1`, `vision.L3H1`, `decoder.cross.L3H1`, `L3.2H1`. Undefined when it is none of these. */
 export function parseHead(text: string): { readonly stack: string; readonly kind: SiteKind; readonly layer: number; readonly nth: number; readonly head: number } | undefined {
   const m = /^\s*(?:(encoder|decoder|vision|text|audio)\.)?(cross\.)?(?:l(?:ayer)?\s*(\d+)(?:\.(\d+))?[\s.,]*h(?:ead)?\s*(\d+)|(\d+)\s*[.,/ ]\s*(\d+))\s*$/i.exec(text);

@@ -11,12 +11,13 @@ import { fuzz, type Verdict } from './judge.ts';
 import type { Target } from './target.ts';
 import { imageProcessors, images, soundProcessors, sounds } from './targets/media.ts';
 import { models } from './targets/models.ts';
+import { tiledImage } from './tiled-image.ts';
 import { configs, tokenizerConfigs, tokenizers } from './targets/texts.ts';
 import { inputs, traces } from './targets/traces.ts';
 
 const count = Number(process.env['ATTNSCOPE_FUZZ_MUTANTS'] ?? 200), seed = Number(process.env['ATTNSCOPE_FUZZ_SEED'] ?? 20_261_124), only = process.env['ATTNSCOPE_FUZZ_ONLY'], first = Number(process.env['ATTNSCOPE_FUZZ_FROM'] ?? 0);
 const root = resolve(import.meta.dirname, '../..'), bundles = mkdtempSync(join(root, 'node_modules', '.attnscope-fuzz-')), folder = mkdtempSync(join(tmpdir(), 'attnscope-fuzz-'));
-const scripts = { runner: join(bundles, 'runner.js'), analysis: join(bundles, 'analysis.js') }, seedTrace = join(folder, 'seed.attntrace');
+const scripts = { runner: join(bundles, 'runner.js'), analysis: join(bundles, 'analysis.js') }, seeds = ['text', 'image'].map(name => join(folder, `${name}.attntrace`));
 
 beforeAll(async () => {
   await build({
@@ -24,12 +25,13 @@ beforeAll(async () => {
     define: { 'import.meta.url': '__importMetaUrl' }, inject: [join(root, 'extension/cjs-shim.js')], external: ['onnxruntime-node', 'webgpu'],
   });
   const engine = new Engine({ scripts }), { file } = zooCases().find(one => /llama[\\/]eager-ts/.test(one.file))!;
-  await engine.trace({ model: file, prompt: { kind: 'ids', ids: [3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8] }, out: seedTrace });
+  await engine.trace({ model: file, prompt: { kind: 'ids', ids: [3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8] }, out: seeds[0] });
+  await engine.trace(tiledImage(folder, seeds[1]));
   await engine.dispose();
 });
 afterAll(() => { for (const one of [bundles, folder]) rmSync(one, { recursive: true, force: true }); });
 
-const targets: readonly { readonly name: string; readonly share: number; make(): Target }[] = [...[models, tokenizers, configs, tokenizerConfigs, inputs, images, sounds, imageProcessors, soundProcessors].map(target => ({ name: target.name, share: target.share, make: () => target })), { name: 'traces', share: 5, make: () => traces(seedTrace) }];
+const targets: readonly { readonly name: string; readonly share: number; make(): Target }[] = [...[models, tokenizers, configs, tokenizerConfigs, inputs, images, sounds, imageProcessors, soundProcessors].map(target => ({ name: target.name, share: target.share, make: () => target })), { name: 'traces', share: 5, make: () => traces(seeds) }];
 const shares = targets.reduce((sum, { share }) => sum + share, 0);
 
 it.each(targets.filter(target => only === undefined || only === target.name).map(target => [target.name, target] as const))('%s', { timeout: 60_000 + count * 6_000 }, async (_, target) => {

@@ -1,6 +1,6 @@
 /** What the Grounding tab can show of a trace: towers, layers to average, rows that tokens stand for, and what a cell says in words; pure. */
-import type { LookRequest, OpenTrace } from '../../extension/contract/api.ts';
-import { cellRectangle, type Grid } from '../../extension/contract/image-grid.ts';
+import type { Look, LookRequest, OpenTrace } from '../../extension/contract/api.ts';
+import { cellRectangle, onBox, type Grid } from '../../extension/contract/image-grid.ts';
 import { siteLabel, type Site } from '../../extension/contract/site.ts';
 import type { TraceImage, TraceInput } from '../../extension/contract/trace.ts';
 import { percent } from './scale.ts';
@@ -21,10 +21,14 @@ export interface GroundingArrangement {
   readonly row: 'predicting' | 'own';
   readonly cells: 'smooth' | 'exact';
   readonly withoutSinks: boolean;
+  /** By what sinks are told; `state` only where the trace keeps the residual stream. */
+  readonly sinks: 'attention' | 'state';
+  /** Of an image that the model reads in several views: one of them, or their sum. */
+  readonly view: number | 'sum';
   readonly opacity: number;
 }
 
-export const plainGrounding: GroundingArrangement = { tower: 'language', layers: 'middle', head: -1, cell: -1, row: 'predicting', cells: 'smooth', withoutSinks: false, opacity: 0.55 };
+export const plainGrounding: GroundingArrangement = { tower: 'language', layers: 'middle', head: -1, cell: -1, row: 'predicting', cells: 'smooth', withoutSinks: false, sinks: 'attention', view: 'sum', opacity: 0.55 };
 
 /** What is not understood falls back. */
 export function restoreGrounding(kept: unknown): GroundingArrangement {
@@ -33,7 +37,7 @@ export function restoreGrounding(kept: unknown): GroundingArrangement {
   return {
     tower: from.tower === 'vision' ? 'vision' : 'language', layers: typeof from.layers === 'string' && from.layers.length <= 200 ? from.layers : 'middle', head: whole(from.head, -1) ? from.head : -1,
     ...(whole(from.token, 0) ? { token: from.token } : {}), cell: whole(from.cell, -64) ? from.cell : -1, row: from.row === 'own' ? 'own' : 'predicting', cells: from.cells === 'exact' ? 'exact' : 'smooth',
-    withoutSinks: from.withoutSinks === true, opacity: typeof from.opacity === 'number' && from.opacity >= 0 && from.opacity <= 1 ? from.opacity : plainGrounding.opacity,
+    withoutSinks: from.withoutSinks === true, sinks: from.sinks === 'state' ? 'state' : 'attention', view: whole(from.view, 0) && from.view < 8 ? from.view : 'sum', opacity: typeof from.opacity === 'number' && from.opacity >= 0 && from.opacity <= 1 ? from.opacity : plainGrounding.opacity,
   };
 }
 
@@ -84,11 +88,28 @@ export function chipsOf(input: TraceInput, batch: number, next: string | undefin
 }
 
 /** What the engine is asked; undefined where nothing can be chosen. */
-export function lookOf(arrangement: GroundingArrangement, sites: readonly Site[], count: number): Pick<LookRequest, 'sites' | 'head' | 'of' | 'withoutSinks'> | undefined {
+export function lookOf(arrangement: GroundingArrangement, sites: readonly Site[], count: number): Omit<LookRequest, 'trace' | 'batch'> | undefined {
   if (!sites.length) return undefined;
-  const { tower, token, row: way, cell, head, withoutSinks } = arrangement, row = tower === 'language' ? rowOfToken(token ?? firstToken(count, way), way, count) : undefined;
+  const { tower, token, row: way, cell, head, withoutSinks, sinks, view } = arrangement, row = tower === 'language' ? rowOfToken(token ?? firstToken(count, way), way, count) : undefined;
   if (tower === 'language' && row === undefined) return undefined;
-  return { sites: sites.map(site => site.name), ...(head >= 0 ? { head } : {}), of: row === undefined ? { cell } : { row }, withoutSinks };
+  return { sites: sites.map(site => site.name), ...(head >= 0 ? { head } : {}), of: row === undefined ? { cell } : { row }, withoutSinks, ...(row === undefined ? {} : { sinks, view }) };
+}
+
+/** What the image's views are called; none where it is read as one grid. */
+export function viewChoices(image: TraceImage): readonly { readonly value: string; readonly text: string }[] {
+  const views = image.tokens?.views ?? [], names = { image: 'Image', tiles: 'Tiles', whole: 'Whole image' };
+  return views.length < 2 ? [] : [{ value: 'sum', text: 'Sum of both' }, ...views.map(({ name, rows, columns }, n) => ({ value: String(n), text: `${names[name]}, ${rows} × ${columns}` }))];
+}
+
+/** The image as the cells of a look lie on it. */
+export function lookedImage(image: TraceImage, look: Pick<Look, 'rows' | 'columns' | 'box'> | undefined): TraceImage { return look?.box ? onBox(image, look, look.box) : image; }
+
+/** How sinks were told, and what was found, as sentences. */
+export function sinkWords(look: Look): string {
+  const found = look.sinks.reduce((count, share) => count + (share > 0 ? 1 : 0), 0), cells = found ? `${found} of ${look.cells.length} cells ${found === 1 ? 'is a sink' : 'are sinks'} (hatched)` : 'No cell is a sink';
+  if (!look.state) return `${cells}: over five times the even share in more than 80% of the rows. By attention, so approximate.`;
+  const { dims, threshold } = look.state;
+  return dims.length ? `${cells}: |x̂| over ${threshold.toFixed(1)} in dimension ${dims.join(' or ')} of the residual stream.` : 'The residual stream has no massive activation, so nothing is a sink.';
 }
 
 /** A cell in words: where it is in the grid and in the image's own pixels, and its share. */

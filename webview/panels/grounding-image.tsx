@@ -3,7 +3,7 @@ import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { Look } from '../../extension/contract/api.ts';
 import { sameCell } from '../../extension/contract/image-grid.ts';
 import type { TraceImage } from '../../extension/contract/trace.ts';
-import { cellWords, peakOf, type GroundingArrangement } from '../marks/grounding.ts';
+import { cellWords, lookedImage, peakOf, type GroundingArrangement } from '../marks/grounding.ts';
 import { fitImage, paintImageMap } from '../paint/image-map.ts';
 import type { ColourMapId } from '../paint/colour-maps.ts';
 import { onThemeChange, themeColour } from '../paint/theme.ts';
@@ -21,8 +21,8 @@ interface Props {
   readonly onChoose?: (cell: number) => void;
 }
 
-export function GroundingImage({ image, picture, look, ready, arrangement, colours, label, onChoose }: Props) {
-  const frame = useRef<HTMLDivElement>(null), canvas = useRef<HTMLCanvasElement>(null), [room, setRoom] = useState({ width: 0, height: 0 }), [focus, setFocus] = useState<number | undefined>(), [theme, setTheme] = useState(0);
+export function GroundingImage({ image: given, picture, look, ready, arrangement, colours, label, onChoose }: Props) {
+  const image = lookedImage(given, look), frame = useRef<HTMLDivElement>(null), canvas = useRef<HTMLCanvasElement>(null), [room, setRoom] = useState({ width: 0, height: 0 }), [focus, setFocus] = useState<number | undefined>(), [theme, setTheme] = useState(0);
   const size = fitImage(image, room), none = { rows: 0, columns: 0 }, grid = look ?? none, at = focus !== undefined && focus < grid.rows * grid.columns ? focus : undefined;
   useEffect(() => onThemeChange(() => setTheme(count => count + 1)), []);
   useEffect(() => {

@@ -4,11 +4,17 @@ import { headLabel, siteLabel, type Site } from '../../extension/contract/site.t
 import { percent } from '../marks/scale.ts';
 import { colourCss, type ColourMapId } from '../paint/colour-maps.ts';
 
-const parts: readonly { readonly id: keyof Look['masses']; readonly text: string }[] = [{ id: 'image', text: 'image' }, { id: 'extra', text: 'CLS and registers' }, { id: 'before', text: 'before the image' }, { id: 'behind', text: 'text behind it' }, { id: 'generated', text: 'generated' }];
+type Part = keyof Look['masses'];
+const parts: readonly { readonly id: Part; readonly text: string }[] = [
+  { id: 'image', text: 'image' }, { id: 'imageSinks', text: 'sinks on the image' }, { id: 'extra', text: 'CLS and registers' }, { id: 'before', text: 'text before it' }, { id: 'between', text: 'newlines, tile names' }, { id: 'behind', text: 'text behind it' },
+  { id: 'textSinks', text: 'sinks in the text' }, { id: 'generated', text: 'generated tokens' },
+];
+/** Shown where they are nothing, too: a zero says that there are none. */
+const always: Readonly<Record<'language' | 'vision', readonly Part[]>> = { language: ['image', 'imageSinks', 'before', 'behind', 'textSinks'], vision: ['image', 'extra'] };
 
 /** Where the whole row goes, together 100 %. */
 export function Masses({ masses, language }: { readonly masses: Look['masses']; readonly language: boolean }) {
-  const there = parts.filter(({ id }) => (language ? id !== 'extra' : id === 'image' || id === 'extra') && (id !== 'generated' || masses.generated > 0));
+  const there = parts.filter(({ id }) => masses[id] > 0 || always[language ? 'language' : 'vision'].includes(id));
   return (
     <section aria-label="Where the row's attention goes">
       <h2>Attention of this row</h2>

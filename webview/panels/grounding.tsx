@@ -5,8 +5,9 @@ import { headLabel, siteLabel } from '../../extension/contract/site.ts';
 import { Segments } from '../controls/segments.tsx';
 import { Toggle } from '../controls/toggle.tsx';
 import { Choice } from '../controls/toolkit.tsx';
-import { chipsOf, firstToken, layerChoices, lookOf, peakOf, plainGrounding, rowOfToken, sitesOf, towersOf, type GroundingArrangement } from '../marks/grounding.ts';
+import { chipsOf, firstToken, layerChoices, lookOf, peakOf, plainGrounding, rowOfToken, sinkWords, sitesOf, towersOf, viewChoices, type GroundingArrangement } from '../marks/grounding.ts';
 import { probabilityScale } from '../marks/scale.ts';
+import { shown } from '../marks/tokens.ts';
 import { colourMaps } from '../paint/colour-maps.ts';
 import { GroundingImage } from './grounding-image.tsx';
 import { Masses, Shares } from './grounding-side.tsx';
@@ -20,7 +21,7 @@ interface Props { readonly store: Store; readonly state: TracePanelState }
 
 export function Grounding({ store, state }: Props) {
   const { open } = state, { manifest } = open, { batch, map, grounding = plainGrounding } = store.arrangement.value, image = manifest.input.images?.[batch], towers = useMemo(() => towersOf(open, batch), [open, batch]);
-  const tower = towers[grounding.tower].length ? grounding.tower : towers.language.length ? 'language' : 'vision', sites = towers[tower], arrangement: GroundingArrangement = { ...grounding, tower };
+  const tower = towers[grounding.tower].length ? grounding.tower : towers.language.length ? 'language' : 'vision', sites = towers[tower], states = tower === 'language' && sites.some(site => open.streams.includes(site.name)), arrangement: GroundingArrangement = { ...grounding, tower, sinks: states ? grounding.sinks : 'attention' };
   const chosen = sitesOf(sites, arrangement.layers), count = manifest.input.ids[batch]?.length ?? 0, heads = Math.max(1, ...chosen.map(site => site.heads ?? 1)), head = Math.min(arrangement.head, heads - 1);
   const asked = lookOf({ ...arrangement, head }, chosen, count), request = asked && { trace: open.trace, batch, ...asked }, { look, of, problem } = useLook(store, request);
   const every = lookOf({ ...arrangement, head: -1, withoutSinks: false }, sites, count), whole = useLook(store, every && { trace: open.trace, batch, ...every });
@@ -29,9 +30,9 @@ export function Grounding({ store, state }: Props) {
   if (!image) return <p class="quiet notice" data-testid="no-image">This trace has no image.</p>;
   const set = (change: Partial<GroundingArrangement>): void => store.arrange({ grounding: { ...(store.arrangement.peek().grounding ?? plainGrounding), tower, ...change } });
   const token = arrangement.token ?? firstToken(count, arrangement.row);
-  const who = tower === 'language' ? `“${chips.find(chip => chip.token === token)?.text ?? `token ${token}`}”` : arrangement.cell < 0 ? (arrangement.cell === -1 ? 'CLS' : `extra token ${-1 - arrangement.cell}`) : `patch at row ${Math.floor(arrangement.cell / Math.max(1, image.patches.columns))}, column ${arrangement.cell % Math.max(1, image.patches.columns)}`;
+  const who = tower === 'language' ? token === count && next !== undefined ? `next token “${shown(next)}”` : `“${chips.find(chip => chip.token === token)?.text ?? `token ${token}`}”` : arrangement.cell < 0 ? (arrangement.cell === -1 ? 'CLS' : `extra token ${-1 - arrangement.cell}`) : `patch at row ${Math.floor(arrangement.cell / Math.max(1, image.patches.columns))}, column ${arrangement.cell % Math.max(1, image.patches.columns)}`;
   const what = `${chosen.length === 1 ? (head < 0 ? `${siteLabel(chosen[0])}, mean over heads` : headLabel(chosen[0], head)) : `${look?.sites.length ?? chosen.length} layers, ${head < 0 ? 'mean over heads' : `head ${head}`}`}`;
-  const extra = open.grids[sites[0]?.name]?.queries.extra ?? 0, sinks = look ? look.sinks.filter(share => share > 0).length : 0;
+  const extra = open.grids[sites[0]?.name]?.queries.extra ?? 0, views = tower === 'language' ? viewChoices(image) : [];
   for (const [key, does] of Object.entries({
     '[': () => set({ head: Math.max(-1, head - 1) }), ']': () => set({ head: Math.min(heads - 1, head + 1) }), s: () => set({ withoutSinks: !arrangement.withoutSinks }), e: () => set({ cells: arrangement.cells === 'smooth' ? 'exact' : 'smooth' }),
   })) keys.set(key, does);
@@ -50,8 +51,10 @@ export function Grounding({ store, state }: Props) {
         <Choice label="Colors" testid="grounding-colours" value={map.colours} options={colourMaps.map(({ id, text }) => ({ value: id, text }))} onChoose={colours => store.draw({ colours })} />
         <span class="toggles">
           <Toggle on={arrangement.cells === 'exact'} testid="exact-cells" title="Exact cells instead of smooth ones (e)" onPress={keys.get('e')!}>Exact cells</Toggle>
-          <Toggle on={arrangement.withoutSinks} testid="without-sinks" title="Take out cells that nearly every row looks at, whatever it is about, and divide the rest by its sum (s)" onPress={keys.get('s')!}>Without sinks</Toggle>
+          <Toggle on={arrangement.withoutSinks} testid="without-sinks" title="Take out cells that are looked at whatever a row is about, and divide the rest by its sum (s)" onPress={keys.get('s')!}>Without sinks</Toggle>
         </span>
+        {states && <Choice label="Sinks by" testid="sinks-by" value={arrangement.sinks} options={[{ value: 'attention', text: 'Attention' }, { value: 'state', text: 'Hidden state' }]} onChoose={by => set({ sinks: by })} />}
+        {views.length > 0 && <Choice label="View" testid="grounding-view" value={String(arrangement.view)} options={views} onChoose={value => set({ view: value === 'sum' ? 'sum' : Number(value) })} />}
         <label class="opacity">Opacity <input type="range" min="0" max="100" step="5" value={Math.round(arrangement.opacity * 100)} data-testid="opacity" aria-label="Opacity of the attention over the image" onInput={event => set({ opacity: Number(event.currentTarget.value) / 100 })} /></label>
       </div>
       {tower === 'language'
@@ -64,7 +67,7 @@ export function Grounding({ store, state }: Props) {
         <aside class="grounding-side">
           <p data-testid="grounding-title"><b>{who}</b> <span class="quiet">{what}</span></p>
           {look && asked && <Masses masses={look.masses} language={tower === 'language'} />}
-          {arrangement.withoutSinks && <p class="quiet" data-testid="sinks-found">{sinks ? `${sinks} of ${look!.cells.length} cells are sinks (hatched)` : 'No cell is a sink'}: over five times the even share in more than 80% of the rows. By attention, so approximate.</p>}
+          {look && asked && (arrangement.withoutSinks || look.sinks.some(share => share > 0) || look.state) && <p class="quiet" data-testid="sinks-found">{sinkWords(look)}</p>}
           {whole.look && <Shares sites={sites} shares={whole.look.shares} chosen={{ site: arrangement.layers, head }} colours={map.colours} onChoose={(layers, at) => set({ layers, head: at })} />}
         </aside>
       </div>

@@ -7,18 +7,19 @@ import { upright, type Picture } from './picture.ts';
 export function decodeJpeg(bytes: Uint8Array, admit: (width: number, height: number) => void): Picture {
   const { width, height, components, quantization, colors, orientation } = scanJpeg(bytes, admit);
   const hMost = Math.max(...components.map(one => one.h)), vMost = Math.max(...components.map(one => one.v));
-  const planes = components.map(component => {
+  const planes = components.map((component): Plane => {
     const table = quantization.get(component.table);
     if (!table) throw new DamagedImage('a quantization table is missing');
-    return upsample(samples(component, table), component, hMost / component.h, vMost / component.v, width, height);
+    return { ...samples(component, table), width: component.width, height: component.height, h: hMost / component.h, v: vMost / component.v };
   });
-  return upright({ width, height, rgb: colored(planes, width * height, colors) }, orientation);
+  return upright({ width, height, rgb: colored(planes, width, height, colors) }, orientation);
 }
 
-interface Plane { readonly data: Uint8Array; readonly stride: number }
+/** Samples of a component; `h`, `v`: pixels of the image that a sample is across and down. */
+interface Plane { readonly data: Uint8Array; readonly stride: number; readonly width: number; readonly height: number; readonly h: number; readonly v: number }
 
 /** Inverse DCT of every block (jidctint.c). */
-function samples({ coefficients, stored, down, across }: Component, table: Uint16Array): Plane {
+function samples({ coefficients, stored, down, across }: Component, table: Uint16Array): Pick<Plane, 'data' | 'stride'> {
   const stride = stored * 8, data = new Uint8Array(stride * down * 8), work = new Int32Array(64);
   for (let row = 0; row < down; row++) for (let column = 0; column < across; column++) inverse(coefficients, (row * stored + column) * 64, table, work, data, row * 8 * stride + column * 8, stride);
   return { data, stride };
@@ -55,40 +56,40 @@ function butterfly(e: Int32Array, shift: number): void {
   e[4] = (d - o0 + half) >> shift;
 }
 
-/** To the size of the image (jdsample.c): triangle filters for factors of two, repetition otherwise. */
-function upsample(plane: Plane, of: Component, h: number, v: number, width: number, height: number): Uint8Array {
-  const { data, stride } = plane, out = new Uint8Array(width * height), smooth = (h === 2 && (v === 1 || v === 2) && of.width > 2) || (h === 1 && v === 2);
+/** One row at the size of the image (jdsample.c): triangle filters for factors of two, repetition otherwise. A row at a time, since whole planes would be another 150 MB. */
+function upsample({ data, stride, width: across, height: down, h, v }: Plane, y: number, out: Uint8Array, sums: Int32Array): void {
+  const near = Math.floor(y / v), width = out.length, smooth = (h === 2 && (v === 1 || v === 2) && across > 2) || (h === 1 && v === 2);
   if (!smooth) {
-    for (let y = 0, at = 0; y < height; y++) { const row = Math.floor(y / v) * stride; for (let x = 0; x < width; x++) out[at++] = data[row + Math.floor(x / h)]; }
-    return out;
+    const row = near * stride;
+    for (let x = 0; x < width; x++) out[x] = data[row + Math.floor(x / h)];
+    return;
   }
-  const sums = new Int32Array(of.width);
-  for (let y = 0; y < height; y++) {
-    const near = Math.floor(y / v), far = v === 1 ? near : Math.min(of.height - 1, Math.max(0, y % 2 ? near + 1 : near - 1)), at = y * width;
-    if (h === 1) {
-      for (let x = 0, bias = y % 2 ? 2 : 1; x < width; x++) out[at + x] = (data[near * stride + x] * 3 + data[far * stride + x] + bias) >> 2;
-      continue;
-    }
-    // Sums of a column are four times a sample where rows are mixed, and once where not.
-    for (let x = 0; x < of.width; x++) sums[x] = v === 1 ? data[near * stride + x] : data[near * stride + x] * 3 + data[far * stride + x];
-    const shift = v === 1 ? 2 : 4, [left, right] = v === 1 ? [1, 2] : [8, 7], last = of.width - 1;
-    for (let x = 0; x < width; x++) {
-      const n = x >> 1, odd = x & 1, side = odd ? Math.min(last, n + 1) : Math.max(0, n - 1);
-      out[at + x] = v === 1 && side === n ? sums[n] : (sums[n] * 3 + sums[side] + (odd ? right : left)) >> shift;
-    }
+  const far = v === 1 ? near : Math.min(down - 1, Math.max(0, y % 2 ? near + 1 : near - 1));
+  if (h === 1) {
+    for (let x = 0, bias = y % 2 ? 2 : 1; x < width; x++) out[x] = (data[near * stride + x] * 3 + data[far * stride + x] + bias) >> 2;
+    return;
   }
-  return out;
+  // Sums of a column are four times a sample where rows are mixed, and once where not.
+  for (let x = 0; x < across; x++) sums[x] = v === 1 ? data[near * stride + x] : data[near * stride + x] * 3 + data[far * stride + x];
+  const shift = v === 1 ? 2 : 4, [left, right] = v === 1 ? [1, 2] : [8, 7], last = across - 1;
+  for (let x = 0; x < width; x++) {
+    const n = x >> 1, odd = x & 1, side = odd ? Math.min(last, n + 1) : Math.max(0, n - 1);
+    out[x] = v === 1 && side === n ? sums[n] : (sums[n] * 3 + sums[side] + (odd ? right : left)) >> shift;
+  }
 }
 
 /** jdcolor.c's YCC to RGB, in 16-bit fixed point. */
-function colored(planes: readonly Uint8Array[], pixels: number, colors: 'gray' | 'rgb' | 'ycc'): Uint8Array {
-  const rgb = new Uint8Array(pixels * 3), [y, cb = y, cr = y] = planes, clip = (value: number): number => (value < 0 ? 0 : value > 255 ? 255 : value);
-  for (let n = 0, at = 0; n < pixels; n++, at += 3) {
-    if (colors !== 'ycc') { rgb[at] = y[n]; rgb[at + 1] = cb[n]; rgb[at + 2] = cr[n]; continue; }
-    const blue = cb[n] - 128, red = cr[n] - 128;
-    rgb[at] = clip(y[n] + ((91881 * red + 32768) >> 16));
-    rgb[at + 1] = clip(y[n] + ((-22554 * blue + 32768 - 46802 * red) >> 16));
-    rgb[at + 2] = clip(y[n] + ((116130 * blue + 32768) >> 16));
+function colored(planes: readonly Plane[], width: number, height: number, colors: 'gray' | 'rgb' | 'ycc'): Uint8Array {
+  const rgb = new Uint8Array(width * height * 3), rows = planes.map(() => new Uint8Array(width)), sums = new Int32Array(width), [y, cb = y, cr = y] = rows, clip = (value: number): number => (value < 0 ? 0 : value > 255 ? 255 : value);
+  for (let row = 0, at = 0; row < height; row++) {
+    planes.forEach((plane, n) => upsample(plane, row, rows[n], sums));
+    for (let n = 0; n < width; n++, at += 3) {
+      if (colors !== 'ycc') { rgb[at] = y[n]; rgb[at + 1] = cb[n]; rgb[at + 2] = cr[n]; continue; }
+      const blue = cb[n] - 128, red = cr[n] - 128;
+      rgb[at] = clip(y[n] + ((91881 * red + 32768) >> 16));
+      rgb[at + 1] = clip(y[n] + ((-22554 * blue + 32768 - 46802 * red) >> 16));
+      rgb[at + 2] = clip(y[n] + ((116130 * blue + 32768) >> 16));
+    }
   }
   return rgb;
 }

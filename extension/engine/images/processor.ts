@@ -59,7 +59,7 @@ const dynamic = ['image_grid_pinpoints', 'merge_size', 'min_pixels', 'max_pixels
 export function readProcessor(raw: unknown, file: string): Processor {
   const parsed = v.safeParse(schema, raw, { abortEarly: true });
   if (!parsed.success) throw new UserError(`${file} holds a wrong value for ${v.getDotPath(parsed.issues[0]) ?? 'a field'}: ${parsed.issues[0].message.slice(0, 200)}.`, 'Correct it, or give pixel values with --inputs.');
-  const from = parsed.output, name = from.image_processor_type ?? from.feature_extractor_type ?? 'an image processor without a name', kind = name.replace(/(ImageProcessor|FeatureExtractor)(Fast|Pil)?$/, '');
+  const from = parsed.output, said = from.image_processor_type ?? from.feature_extractor_type ?? '', name = said === '' ? 'an image processor without a name' : /^\w*(ImageProcessor|FeatureExtractor)\w*$/.test(said) ? said : JSON.stringify(said), kind = said.replace(/(ImageProcessor|FeatureExtractor)(Fast|Pil)?$/, '');
   const splits = dynamic.find(field => from[field] !== undefined && from[field] !== null && from[field] !== false);
   if (splits) throw new UserError(`${name} in ${file} goes by ${splits}, which this version does not.`, 'Give its tensors with --inputs.');
   const known = kinds[kind] ?? (from.size !== undefined || from.do_resize === false ? { ...standard, resample: 2, size: undefined, square: true } : undefined);

@@ -2,6 +2,9 @@
 
 export interface Complex { readonly re: Float64Array; readonly im: Float64Array }
 
+/** Multiply-adds of one transform of `size` points. */
+export function transformSteps(size: number): number { return size * primeFactors(size).reduce((sum, factor) => sum + factor, 0); }
+
 /**
  * A transform of `size` points, with its roots of unity made once: X[k] = Σ x[n]·exp(−2πi·kn/size). Mixed radix, decimation in time
  * (Cooley and Tukey 1965): a length with the prime factors p₁ … pₘ takes size·Σpᵢ multiply-adds.

@@ -3,6 +3,7 @@ import { UserError } from '../../contract/errors.ts';
 import { logMel, type MelSettings } from '../audio/log-mel.ts';
 import { resample } from '../audio/resample.ts';
 import { readWav } from '../audio/wav.ts';
+import { transformSteps } from '../maths/fft.ts';
 import { jsonBeside } from '../folder/beside.ts';
 import type { Dim, Model } from '../onnx/model.ts';
 
@@ -23,7 +24,9 @@ export function hear(file: string, model: Model, dims: readonly Dim[] | undefine
   return { dims: [1, settings.features, frames], values: data, seconds, span };
 }
 
-const rates = [1_000, 384_000] as const, most = { features: 1_024, fft: 65_536, samples: 2 ** 28 };
+const rates = [1_000, 384_000] as const, most = { features: 1_024, fft: 65_536, samples: 2 ** 24 };
+/** Steps of all transforms, and cells of the spectrogram: about twenty and seventy times what Whisper takes for 30 s. */
+const mostSteps = 4e8, mostCells = 2 ** 24;
 
 /** preprocessor_config.json beside the model; what it leaves out is as the model's input says, then as Whisper has it. */
 export function melSettings(model: Model, dims: readonly Dim[] | undefined): MelSettings {
@@ -36,5 +39,8 @@ export function melSettings(model: Model, dims: readonly Dim[] | undefined): Mel
   const rate = whole('sampling_rate', 16_000, ...rates), hop = whole('hop_length', 160, 1, most.fft), frames = declared(2);
   const samples = whole('n_samples', config['chunk_length'] === undefined && frames !== undefined ? frames * hop : whole('chunk_length', 30, 1, most.samples) * rate, hop, most.samples);
   const padding = config['padding_value'] ?? 0;
-  return { features: whole('feature_size', declared(1) ?? 80, 1, most.features), fftLength: whole('n_fft', 400, 2, most.fft), hop, rate, samples, padding: typeof padding === 'number' && Number.isFinite(padding) ? padding : 0 };
+  const settings = { features: whole('feature_size', declared(1) ?? 80, 1, most.features), fftLength: whole('n_fft', 400, 2, most.fft), hop, rate, samples, padding: typeof padding === 'number' && Number.isFinite(padding) ? padding : 0 };
+  const count = Math.floor(samples / hop);
+  if (count * transformSteps(settings.fftLength) > mostSteps || count * settings.features > mostCells) throw new UserError(`preprocessor_config.json beside ${model.path} asks for ${count} frames of ${settings.fftLength} samples in ${settings.features} bands, which is more than is computed.`, 'Correct n_fft, hop_length and chunk_length.');
+  return settings;
 }

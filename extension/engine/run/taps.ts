@@ -2,7 +2,7 @@
 import { dataType, type Edits, type GraphView, type Model } from '../onnx/model.ts';
 import type { Operand, ScaleFactor, SitePlan } from '../sites/site-plan.ts';
 import { UserError } from '../../contract/errors.ts';
-import type { Site } from '../../contract/site.ts';
+import { residualName } from '../../contract/site.ts';
 import { sameValues } from './same-values.ts';
 import { TapGraph } from './tap-graph.ts';
 import { asMatrix, canonical, splitBatch } from './tap-layout.ts';
@@ -96,18 +96,13 @@ export function planTaps(model: Model, view: GraphView, plans: readonly SitePlan
 function tapResid(graph: TapGraph, view: GraphView, plans: readonly SitePlan[], type: number): Taps['resid'] {
   const taps = new Map<string, string>();
   for (const { site } of plans) {
-    const name = residName(site), value = site.block?.residPre, rank = value === undefined ? undefined : view.dims(value)?.length ?? 3;
+    const name = residualName(site), value = site.block?.residPre, rank = value === undefined ? undefined : view.dims(value)?.length ?? 3;
     if (value === undefined || rank === undefined || rank < 2 || taps.has(name)) continue;
     const own = graph.cast(value, type), shape = graph.shape(value);
     const three = rank === 3 ? own : rank === 2 ? graph.unsqueeze(own, [0]) : graph.reshape(own, graph.concat([graph.slice(shape, 0, 0, 1), graph.ints([-1]), graph.slice(shape, 0, rank - 1, rank)], 0));
     taps.set(name, graph.output(three, type));
   }
   return [...taps].map(([name, output]) => ({ name, output }));
-}
-
-/** `blocks.3.hook_resid_pre`, `encoder.blocks.3.hook_resid_pre`; of a second attention in a block, before it: `blocks.3.hook_resid_mid`. */
-function residName({ stack, layer, kind }: Site): string {
-  return `${stack === 'main' ? '' : `${stack}.`}blocks.${layer}.${kind === 'cross' ? 'hook_resid_mid' : 'hook_resid_pre'}`;
 }
 
 interface Context { readonly graph: TapGraph; readonly masks: Map<string, MaskTap>; readonly canon: (value: string) => number; readonly sides: Set<string>; readonly options: TapOptions; readonly view: GraphView }

@@ -107,6 +107,7 @@ class AlignedTokenizer implements TextTokenizer {
   #template(two: boolean): readonly Slot[] {
     const processor = this.#library.post_processor as unknown as ((tokens: string[], pair: string[] | null, special: boolean) => { tokens: string[]; token_type_ids?: number[] }) | null;
     const { tokens, token_type_ids: types } = processor ? processor([markers[0]], two ? [markers[1]] : null, true) : { tokens: [markers[0]], token_type_ids: undefined };
+    this.#strings(tokens);
     if (two && !tokens.includes(markers[1])) throw new UserError(`${this.#file} has no template for two texts.`, 'Give one text, or token ids with --ids.');
     // The library gives RoBERTa's second text type 1; the Rust one, and the models, know 0 only.
     const flat = has(this.#config['post_processor'], 'RobertaProcessing') || types?.length !== tokens.length;
@@ -138,7 +139,7 @@ class AlignedTokenizer implements TextTokenizer {
     for (const word of words) {
       const units = this.#unitsOf(word, text, at);
       at = units.end;
-      const tokens = model([word]);
+      const tokens = this.#strings(model([word]));
       const pieces = alignPieces(tokens, units.units, { unknown: model.unk_token ?? undefined, prefix: model.config?.continuing_subword_prefix ?? undefined, suffix: model.end_of_word_suffix ?? undefined });
       tokens.forEach((token, i) => found.push({ token, span: units.spans && pieces[i] ? spanOf({ chars: units.units, spans: units.spans }, pieces[i][0], pieces[i][1]) ?? null : null }));
     }
@@ -154,6 +155,12 @@ class AlignedTokenizer implements TextTokenizer {
     const spans: Span[] = [];
     letters.forEach((letter, i) => { const span = spanAt(i); for (let n = this.#byteLevel ? Buffer.byteLength(letter) : 1; n > 0; n--) spans.push(span); });
     return { units, spans, end: place.start + letters.length - place.inserted };
+  }
+
+  /** What the library makes of a broken file may be no tokens. */
+  #strings(tokens: string[]): string[] {
+    if (tokens.every(token => typeof token === 'string')) return tokens;
+    throw new UserError(`${this.#file} names a token that has no text.`, 'Download it again, or give token ids with --ids.');
   }
 
   #id(token: string): number {

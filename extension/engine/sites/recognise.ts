@@ -63,12 +63,17 @@ function matches(view: GraphView): { readonly found: SitePlan[]; readonly refuse
     for (const pattern of patterns) {
       const match = pattern.match(node, view);
       if (!match) continue;
-      if (!('site' in match)) reasons.push(match); else if (!best || match.nodes.length > best.nodes.length) best = match;
+      if (!('site' in match)) reasons.push(match);
+      else if (lacks(match)) reasons.push({ node: node.name, operator: node.op, reason: 'It has fewer inputs or outputs than attention takes; export the model again.' });
+      else if (!best || match.nodes.length > best.nodes.length) best = match;
     }
     if (best) found.push(best); else refused.push(...reasons);
   }
   return { found, refused };
 }
+
+/** An operator of a broken file may lack an input that its name promises. */
+function lacks({ q, k, v, out }: SitePlan): boolean { return [q, k, v, out].some(operand => operand !== undefined && !operand.value); }
 
 /** The graph of a run that nobody described yet, and its sites. */
 export interface Assumed extends Recognised {

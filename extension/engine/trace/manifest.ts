@@ -38,10 +38,11 @@ const health = v.object({
 const positive = v.pipe(number, v.minValue(1e-9), v.maxValue(1e9)), places = v.tuple([number, number]), cells = v.pipe(index, v.maxValue(65_536));
 /** More than any vision tower has. */
 const mostCells = 2 ** 22;
+const side = v.pipe(index, v.minValue(1), v.maxValue(4_096));
 /** The cells of a view are its runs, one after the other: no more and no fewer. */
 const runs = list(v.pipe(v.tuple([index, index]), v.check(([from, to]) => to > from, 'a run of image tokens is empty')), 100_000);
 const view = v.pipe(
-  v.object({ name: v.picklist(['image', 'tiles', 'whole']), rows: v.pipe(cells, v.minValue(1)), columns: v.pipe(cells, v.minValue(1)), runs, box: v.pipe(v.tuple([number, number, number, number]), v.check(([left, top, right, bottom]) => right - left > 1e-6 && bottom - top > 1e-6 && Math.abs(left) + Math.abs(top) + right + bottom < 1e9, 'a view of the image has no area')) }),
+  v.object({ name: v.picklist(['image', 'tiles', 'whole']), rows: side, columns: side, runs, box: v.pipe(v.tuple([number, number, number, number]), v.check(([left, top, right, bottom]) => right - left > 1e-6 && bottom - top > 1e-6 && Math.abs(left) + Math.abs(top) + right + bottom < 1e9, 'a view of the image has no area')) }),
   v.check(({ rows, columns, runs: of }) => of.reduce((sum, [from, to]) => sum + to - from, 0) === rows * columns && rows * columns <= mostCells, 'a view of the image has other cells than tokens'),
 );
 const image = v.object({

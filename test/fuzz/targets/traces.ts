@@ -17,10 +17,10 @@ function breakSafetensors(bytes: Buffer, dice: Dice): { readonly how: string; re
   return { how: `${inside ? 'manifest' : 'header'} ${how}`, bytes: Buffer.concat([size, text, rest]) };
 }
 
-/** `seed`: a whole trace, made before. */
-export function traces(seed: string): Target {
+/** `whole`: whole traces, made before: of a text, and of a text with an image. */
+export function traces(whole: readonly string[]): Target {
   return {
-    name: 'traces', share: 5, seeds: [{ bytes: readFileSync(seed) }], mutate: breakSafetensors, file: 'broken.attntrace', prepare: () => undefined,
+    name: 'traces', share: 5, seeds: whole.map(file => ({ bytes: readFileSync(file) })), mutate: breakSafetensors, file: 'broken.attntrace', prepare: () => undefined,
     use: async (engine, folder) => {
       const analysis = await engine.analysis(), file = join(folder, 'broken.attntrace');
       await analysis.summaries({ files: [file] });
@@ -31,6 +31,12 @@ export function traces(seed: string): Target {
           await analysis.thumbnails({ trace, site: name });
           await analysis.rows(of);
           await analysis.tile({ ...of, rows: [0, 12], cols: [0, 12], height: 12, width: 12, of: 'prob', reduce: 'mean' });
+        }
+        const image = manifest.input.images?.[0], tokens = manifest.sites.filter(({ stack }) => stack === 'main').map(({ name }) => name), patches = manifest.sites.filter(({ stack }) => stack === 'vision').map(({ name }) => name);
+        if (image) {
+          await analysis.picture({ trace, picture: image.picture });
+          await analysis.look({ trace, batch: 0, sites: tokens, of: { row: 20 }, withoutSinks: true, sinks: 'state', view: 'sum' });
+          if (patches.length) await analysis.look({ trace, batch: 0, sites: patches, of: { cell: 5 }, withoutSinks: true });
         }
         await analysis.diff({ a: trace, b: trace });
       } finally { await analysis.close({ trace }); }

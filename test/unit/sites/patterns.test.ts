@@ -156,3 +156,8 @@ describe('hostile graphs', () => {
     expect(performance.now() - start).toBeLessThan(30_000);
   });
 });
+
+it('an operator of attention that lacks an input is refused by name', async () => {
+  const { plans, refused } = await sites([['Attention', 'q k', 'o']], [q, k], [], 23);
+  expect([plans, refused]).toEqual([[], [{ node: 'n0', operator: 'Attention', reason: 'It has fewer inputs or outputs than attention takes; export the model again.' }]]);
+});
