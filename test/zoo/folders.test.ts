@@ -9,7 +9,7 @@ import { exportPattern } from '../../extension/engine/analysis/export-pattern.ts
 import { capture } from '../../extension/engine/run/capture.ts';
 import { openTrace } from '../../extension/engine/trace/open.ts';
 import { readReference, type ZooTensor } from './cases.ts';
-import { mergedDecoder, renamedDecoder } from './merged-decoder.ts';
+import { genaiConfig, mergedDecoder, renamedDecoder } from './merged-decoder.ts';
 import { zooFolders, type ZooFolder } from './zoo-folders.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'attnscope-folders-'));
@@ -24,12 +24,7 @@ function laidOut(name: string, files: Readonly<Record<string, string | Uint8Arra
   for (const [file, content] of Object.entries(files)) writeFileSync(join(path, file), content);
   return { name, path };
 }
-/** Names that nobody uses; a key's template begins as a value's does. */
-const unusual = (name: string): string => name.replace(/^past_key_values\.(\d+)\.key$/, 'kept_$1').replace(/^past_key_values\.(\d+)\.value$/, 'kept_$1_v').replace(/^present\.(\d+)\.(.).*$/, 'out.$1$2').replace(/^input_ids$/, 'words').replace(/^attention_mask$/, 'who').replace(/^position_ids$/, 'where').replace(/^logits$/, 'said');
-const genai = { model: { type: 'llama', decoder: {
-  filename: 'lm.onnx', inputs: { input_ids: 'words', attention_mask: 'who', position_ids: 'where', past_key_names: 'kept_%d', past_value_names: 'kept_%d_v' }, outputs: { logits: 'said', present_key_names: 'out.%dk', present_value_names: 'out.%dv' },
-} } };
-const made = [laidOut('merged', { 'onnx/decoder_model_merged.onnx': mergedDecoder() }), laidOut('genai', { 'lm.onnx': renamedDecoder(unusual), 'genai_config.json': JSON.stringify(genai) })];
+const made = [laidOut('merged', { 'onnx/decoder_model_merged.onnx': mergedDecoder() }), laidOut('genai', { 'lm.onnx': renamedDecoder(), 'genai_config.json': JSON.stringify(genaiConfig) })];
 const decoders = [...zooFolders(), ...made].map(({ name, path }) => ({ name, path, reference: readReference(join(path, 'reference.safetensors')) })).filter(({ reference }) => reference.has('gen.ids') && reference.has('in.input_ids'));
 
 it('finds a decoder', () => expect(decoders.length).toBeGreaterThan(0));

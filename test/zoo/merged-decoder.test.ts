@@ -12,7 +12,7 @@ import { prepareRun } from '../../extension/engine/run/prepare-run.ts';
 import { openTrace } from '../../extension/engine/trace/open.ts';
 import { reportModel } from '../../extension/engine/sites/report-model.ts';
 import { readReference, type ZooTensor } from './cases.ts';
-import { mergedDecoder, visionLanguageFolder } from './merged-decoder.ts';
+import { genaiConfig, mergedDecoder, renamedDecoder, visionLanguageFolder } from './merged-decoder.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'attnscope-merged-')), zoo = join(import.meta.dirname, 'folders'), scene = join(import.meta.dirname, '../unit/images/fixtures/scene.png');
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -55,6 +55,19 @@ describe('a merged decoder', () => {
     expect(one.manifest.generated).toEqual({ ...other.manifest.generated, steps: one.manifest.generated!.steps });
     expect(largest(one.maps, other.maps)).toBeLessThan(1e-5);
   });
+});
+
+it('a cache and logits in float16 are handed on as they are', async () => {
+  const own = join(folder, 'half'), prompt = { kind: 'ids', ids } as const;
+  mkdirSync(own);
+  writeFileSync(join(own, 'lm.onnx'), renamedDecoder(true));
+  writeFileSync(join(own, 'genai_config.json'), JSON.stringify(genaiConfig));
+  const half = await traced({ model: own, prompt, generate: 6 }, 3), wide = await traced({ model: plain, prompt, generate: 6 });
+  expect(half.manifest.generated).toMatchObject({ how: 'cache' });
+  expect(half.manifest.input.ids).toEqual(wide.manifest.input.ids);
+  // Keys with eleven bits.
+  expect(largest(half.maps, wide.maps)).toBeLessThan(1e-3);
+  expect(largest(half.maps, wide.maps)).toBeGreaterThan(0);
 });
 
 describe('a vision-language model', () => {

@@ -37,12 +37,20 @@ function merged(parts: Parts, behind: readonly Pieces[], before: readonly Pieces
   return whole([choose], { ...parts, inputs: [...parts.inputs, encodeValueInfo({ name: 'use_cache_branch', type: dataType.bool, dims: [1] })] });
 }
 
-/** The same decoder with other names of inputs and outputs, each behind an Identity. */
-export function renamedDecoder(names: (name: string) => string, parts = partsOf(cached), types: (name: string) => number = name => (/^(input_ids|attention_mask|position_ids)$/.test(name) ? dataType.int64 : dataType.float)): Uint8Array {
+/** Names that nobody uses; a key's template begins as a value's does. */
+const names = (name: string): string => name.replace(/^past_key_values\.(\d+)\.key$/, 'kept_$1').replace(/^past_key_values\.(\d+)\.value$/, 'kept_$1_v').replace(/^present\.(\d+)\.(.).*$/, 'out.$1$2').replace(/^input_ids$/, 'words').replace(/^attention_mask$/, 'who').replace(/^position_ids$/, 'where').replace(/^logits$/, 'said');
+/** Tells of these names. */
+export const genaiConfig = { model: { type: 'llama', decoder: {
+  filename: 'lm.onnx', inputs: { input_ids: 'words', attention_mask: 'who', position_ids: 'where', past_key_names: 'kept_%d', past_value_names: 'kept_%d_v' }, outputs: { logits: 'said', present_key_names: 'out.%dk', present_value_names: 'out.%dv' },
+} } };
+
+/** The same decoder with names of inputs and outputs that nobody uses; `half`: its cache and its logits are float16, as in `_fp16` and `_q4f16` files. */
+export function renamedDecoder(half = false, parts = partsOf(cached)): Uint8Array {
+  const ids = (name: string): boolean => /^(input_ids|attention_mask|position_ids)$/.test(name), type = (name: string): number => (ids(name) ? dataType.int64 : half ? dataType.float16 : dataType.float);
   const dims = (name: string): (string | number)[] => (/^(past|present)/.test(name) ? ['batch', 2, /^past/.test(name) ? 'past' : 'total', 8] : name === 'logits' ? ['batch', 'sequence', 97] : ['batch', name === 'attention_mask' ? 'total' : 'sequence']);
-  const same = (from: string, to: string): Pieces => encodeNode({ op: 'Identity', name: `${from} is ${to}`, inputs: [from], outputs: [to] }), info = (name: string): Pieces => encodeValueInfo({ name: names(name), type: types(name), dims: dims(name) });
+  const cast = (from: string, to: string, as: number): Pieces => encodeNode({ op: 'Cast', name: `${from} to ${to}`, inputs: [from], outputs: [to], attributes: { to: as } }), info = (name: string): Pieces => encodeValueInfo({ name: names(name), type: type(name), dims: dims(name) });
   const { inputs, outputs } = parts.names;
-  return whole([...inputs.map(name => same(names(name), name)), ...parts.nodes, ...outputs.map(name => same(name, names(name)))], { ...parts, inputs: inputs.map(info), outputs: outputs.map(info) });
+  return whole([...inputs.map(name => cast(names(name), name, ids(name) ? dataType.int64 : dataType.float)), ...parts.nodes, ...outputs.map(name => cast(name, names(name), type(name)))], { ...parts, inputs: inputs.map(info), outputs: outputs.map(info) });
 }
 
 /** A folder with vision encoder, token embedding and a decoder that reads embeddings: merged, with a cache alone, or without one. */

@@ -62,8 +62,8 @@ export class StitchedSite {
     return { queries, keys: start + queries, rule: ruled ? plan.rule : { causal: false, offset: 'zero', window: null } };
   }
 
-  /** Writes the whole. `mask`: of all positions, its tensors by the names that they have in the side file. */
-  write(part: PartWriter, side: PartWriter, stored: 'F32' | 'F16', length: number, mask: { readonly whole: WholeMask; readonly tensors: SiteCapture['masks'] }): SiteCapture {
+  /** Writes the whole. `mask`: of all positions, its tensors by the names that they have in the side file. `halves`: keys and values went through a cache of float16, so that early rows saw them less rounded than late ones. */
+  write(part: PartWriter, side: PartWriter, { stored, length, halves }: { readonly stored: 'F32' | 'F16'; readonly length: number; readonly halves: boolean }, mask: { readonly whole: WholeMask; readonly tensors: SiteCapture['masks'] }): SiteCapture {
     const { site, softcap, half, rounding } = this.plan, rows = this.#rows;
     const put = (name: 'q' | 'k' | 'v' | 'z', pieces: readonly Rows[]): readonly number[] | undefined => {
       if (!pieces.length) return undefined;
@@ -83,7 +83,7 @@ export class StitchedSite {
     const sink = own('sink', this.#sink as Rows | undefined);
     const filled: Site = { ...site, scale: this.#scale === null ? site.scale : Number(this.#scale.toPrecision(9)), ...(q && k && v ? { heads: q[2], kvHeads: k[2], headDim: q[3], valueDim: v[3] } : {}) };
     return {
-      site: filled, dtype: stored, ...(half ? { half } : {}), softcap, masks: mask.tensors, rows, rule: mask.whole.rule, statistics: 'missing',
+      site: filled, dtype: stored, ...(half || halves ? { half: true } : {}), softcap, masks: mask.tensors, rows, rule: mask.whole.rule, statistics: 'missing',
       ...(rounding ? { rounding } : {}), ...(sink ? { sink } : {}), ...(ownPattern ? { ownPattern } : {}), ...(ownOutput ? { ownOutput } : {}),
     };
   }

@@ -1,7 +1,7 @@
 /** A decoder with a cache, run in pieces: the prompt at once or in blocks of rows, then one token after the other; all of it is one map in the capture. */
 import type { Generated } from '../../contract/trace.ts';
 import { UserError } from '../../contract/errors.ts';
-import type { Model } from '../onnx/model.ts';
+import { dataType, type Model } from '../onnx/model.ts';
 import { writeSkeleton } from '../onnx/writer.ts';
 import type { SitePlan } from '../sites/site-plan.ts';
 import type { SiteCapture } from '../trace/capture.ts';
@@ -101,10 +101,10 @@ export async function runStitched(run: StitchedRun, staging: Staging): Promise<S
     try { await all(runtimes); } finally { if (other !== runtime) await other.release(); }
   });
   unchanged();
-  const length = ids[0].length, captures: SiteCapture[] = [];
+  const length = ids[0].length, captures: SiteCapture[] = [], halves = length > Math.min(given, rowsAtOnce) && run.cache.some(({ past: { type } }) => type === dataType.float16 || type === dataType.bfloat16);
   for (const [n, site] of sites.entries()) {
     progress({ phase: 'write', done: n, total: sites.length });
-    captures.push(site.write(part, side, stored, length, masks.whole(keyOf(n), batch, length, side)));
+    captures.push(site.write(part, side, { stored, length, halves }, masks.whole(keyOf(n), batch, length, side)));
   }
   stream.write(part, stored, length);
   const sha256 = await hash;
