@@ -12,7 +12,7 @@ import type { Target } from './target.ts';
 import { imageProcessors, images, soundProcessors, sounds } from './targets/media.ts';
 import { models } from './targets/models.ts';
 import { tiledImage } from './tiled-image.ts';
-import { configs, tokenizerConfigs, tokenizers } from './targets/texts.ts';
+import { configs, genaiConfigs, tokenizerConfigs, tokenizers } from './targets/texts.ts';
 import { inputs, traces } from './targets/traces.ts';
 
 const count = Number(process.env['ATTNSCOPE_FUZZ_MUTANTS'] ?? 200), seed = Number(process.env['ATTNSCOPE_FUZZ_SEED'] ?? 20_261_124), only = process.env['ATTNSCOPE_FUZZ_ONLY'], first = Number(process.env['ATTNSCOPE_FUZZ_FROM'] ?? 0);
@@ -31,7 +31,7 @@ beforeAll(async () => {
 });
 afterAll(() => { for (const one of [bundles, folder]) rmSync(one, { recursive: true, force: true }); });
 
-const targets: readonly { readonly name: string; readonly share: number; make(): Target }[] = [...[models, tokenizers, configs, tokenizerConfigs, inputs, images, sounds, imageProcessors, soundProcessors].map(target => ({ name: target.name, share: target.share, make: () => target })), { name: 'traces', share: 5, make: () => traces(seeds) }];
+const targets: readonly { readonly name: string; readonly share: number; make(): Target }[] = [...[models, tokenizers, configs, tokenizerConfigs, genaiConfigs, inputs, images, sounds, imageProcessors, soundProcessors].map(target => ({ name: target.name, share: target.share, make: () => target })), { name: 'traces', share: 5, make: () => traces(seeds) }];
 const shares = targets.reduce((sum, { share }) => sum + share, 0);
 
 it.each(targets.filter(target => only === undefined || only === target.name).map(target => [target.name, target] as const))('%s', { timeout: 60_000 + count * 6_000 }, async (_, target) => {

@@ -14,10 +14,10 @@ const templates: Readonly<Record<string, string>> = {
 };
 const mostNames = 100, longest = 1_000;
 
-/** Of the graph in `modelFile`, where a part of genai_config.json names that file. A damaged file is told of when it is needed for more than names. */
+/** Of the graph in `modelFile`, where a part of genai_config.json names that file. A damaged file is told of when a name is asked for. */
 export function readUsualNames(modelFile: string): UsualName {
   let config: Record<string, unknown> | undefined;
-  try { config = jsonBeside(modelFile, 'genai_config.json'); } catch { return same; }
+  try { config = jsonBeside(modelFile, 'genai_config.json'); } catch (error) { return () => { throw error; }; }
   const part = Object.values(record(config?.model)).map(record).find(one => one['filename'] === basename(modelFile));
   if (!part) return same;
   const fixed = new Map<string, string>(), numbered: { readonly start: string; readonly end: string; readonly usual: string }[] = [];

@@ -22,6 +22,8 @@ async function main(argv: readonly string[]): Promise<number> {
   const [name, ...rest] = argv;
   if (name === undefined || name === 'help' || name === '--help' || name === '-h') { process.stdout.write(await usage()); return name === undefined ? 2 : 0; }
   const controller = new AbortController();
+  // Whoever reads has seen enough, as `| head` does.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => { if (error.code === 'EPIPE') process.exit(0); throw error; });
   process.on('SIGINT', () => { controller.abort(); setTimeout(() => process.exit(130), 900).unref(); });
   process.on('SIGTERM', () => { controller.abort(); setTimeout(() => process.exit(143), 900).unref(); });
   try {

@@ -1,6 +1,7 @@
 /** Tokenizers and configurations: a prompt is made into tokens with them, beside a whole model. */
-import { copyFileSync, readFileSync } from 'node:fs';
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { genaiConfig, renamedDecoder } from '../../zoo/merged-decoder.ts';
 import { breakJson } from '../mutate-json.ts';
 import type { Target } from '../target.ts';
 
@@ -20,3 +21,10 @@ function beside(name: string, file: string, share: number, seeds: readonly Buffe
 export const tokenizers = beside('tokenizers', 'tokenizer.json', 4, [readFileSync(join(demo, 'tokenizer.json')), ...['byte-level', 'llama2-like', 'unigram-metaspace', 'wordpiece-uncased'].map(tokenizerOf)]);
 export const configs = beside('configs', 'config.json', 1, [readFileSync(join(demo, 'config.json'))]);
 export const tokenizerConfigs = beside('tokenizer-configs', 'tokenizer_config.json', 1, [readFileSync(join(demo, 'tokenizer_config.json'))]);
+
+/** Names of inputs and outputs, of a decoder that cannot be run without them. */
+export const genaiConfigs: Target = {
+  name: 'genai-configs', share: 1, seeds: [{ bytes: Buffer.from(JSON.stringify(genaiConfig)) }], mutate: breakJson, file: 'genai_config.json',
+  prepare: folder => writeFileSync(join(folder, 'lm.onnx'), renamedDecoder()),
+  use: async (engine, folder) => { await engine.weigh({ model: folder, prompt: { kind: 'ids', ids: [3, 1, 4, 1, 5] }, generate: 2, out: join(folder, 'out.attntrace') }); },
+};

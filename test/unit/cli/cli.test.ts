@@ -156,6 +156,13 @@ describe('refusals and wrong usage', () => {
     if (code === 1) expect(result.err.trim().split('\n')).toHaveLength(1);
     expect(readdirSync(folder).join()).toBe(before);
   });
+  it('says nothing where whoever reads has seen enough', async () => {
+    const child = spawn(process.execPath, [join(bundle, 'attnscope.js'), 'sites', llama], { stdio: ['ignore', 'pipe', 'pipe'] });
+    let said = '';
+    child.stderr.on('data', (data: Buffer) => { said += data.toString(); });
+    child.stdout.destroy();
+    expect([await new Promise(done => child.once('close', done)), said]).toEqual([0, '']);
+  });
   it('a bug writes its stack into a log and names that', () => {
     const broken = join(bundle, 'broken.js'), text = readFileSync(join(bundle, 'attnscope.js'), 'utf8'), place = /function sitesReport\(model\) \{/;
     expect(text).toMatch(place);

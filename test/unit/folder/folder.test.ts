@@ -72,7 +72,8 @@ describe('small files', () => {
     expect(of({ filename: 'other.onnx', inputs })).toEqual(plain);
     // What is no name is passed over: numbers, lists, a template without a number.
     for (const wrong of [{ input_ids: 7, past_key_names: ['kept_%d'], past_value_names: 'kept_3_v' }, null, 'words', [['words']]]) expect(of({ filename: 'lm.onnx', inputs: wrong, outputs: wrong })).toEqual(plain);
-    expect(readUsualNames(join(folderOf({ 'genai_config.json': '{' }), 'lm.onnx'))('x')).toBe('x');
+    const damaged = readUsualNames(join(folderOf({ 'genai_config.json': '{' }), 'lm.onnx'));
+    expect(() => damaged('x')).toThrow('genai_config.json is not valid JSON');
   });
   it('chat templates: a file of its own, a string, one of several', () => {
     const of = (files: Readonly<Record<string, string>>): ReturnType<typeof readChatTemplate> => readChatTemplate(join(folderOf(files), 'onnx', 'model.onnx'));
