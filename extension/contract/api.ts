@@ -40,7 +40,7 @@ export interface TraceRequest {
   /** Absolute path of the trace to publish. */
   readonly out: string;
   /** `layers`: only their sites are tapped and stored; all when undefined. */
-  readonly keep?: { readonly pattern?: boolean; readonly z?: boolean; readonly resid?: boolean; readonly layers?: readonly number[] };
+  readonly keep?: { readonly pattern?: boolean; readonly z?: boolean; /** `found`: where it is, without a refusal where it is not. */ readonly resid?: boolean | 'found'; readonly layers?: readonly number[] };
   readonly dtype?: 'auto' | 'fp16' | 'fp32';
   /** Most tokens to generate. */
   readonly generate?: number;
@@ -70,7 +70,8 @@ export interface TileRequest extends HeadRef {
   /** Size of the picture: cells are pooled (by `reduce`) to at most this many rows and columns. */
   readonly height: number;
   readonly width: number;
-  readonly of: 'prob' | 'score';
+  /** `implied`: the signed weights that linear attention implies, never pooled by mean, joined or renormalised. */
+  readonly of: 'prob' | 'score' | 'implied';
   readonly reduce: 'mean' | 'max';
   /**
    * Cells that are not single positions, for `prob` only: half-open runs [from, to) of queries and of keys, flattened, rising, within `rows`
@@ -98,10 +99,12 @@ export interface OpenTrace {
   readonly grids: Readonly<Record<string, SiteGrid>>;
   /** Sites before which the residual stream is stored. */
   readonly streams: readonly string[];
+  /** Sites of linear attention whose implied weights are stored. */
+  readonly implied: readonly string[];
 }
 /** Probabilities of one head in trace `b` less those in trace `a`: of the pooled cells the one that changes most, with its sign. */
 export interface DifferenceTileRequest extends Pick<TileRequest, 'site' | 'batch' | 'head' | 'rows' | 'cols' | 'height' | 'width'> { readonly a: string; readonly b: string }
-/** Thumbnails of one site: row-major [batch, head, 32, 32]; with fewer than 32 tokens only the first `min(T, 32)` bins hold anything. */
+/** Thumbnails of one site (of linear attention: its implied weights, signed, the largest in size of each cell): row-major [batch, head, 32, 32]; with fewer than 32 tokens only the first `min(T, 32)` bins hold anything. */
 export interface Thumbnails { readonly site: string; readonly batch: number; readonly heads: number; readonly size: 32; readonly data: Float32Array }
 
 export interface HeadRows {

@@ -173,8 +173,8 @@ export function createTracing(context: vscode.ExtensionContext, engine: HostEngi
 function storedType(): 'auto' | 'fp32' | 'fp16' { return setting('attnscope.storedType') as 'auto' | 'fp32' | 'fp16'; }
 
 function requestFor(model: string, prompt: Prompt, out: string, { layers, dtype }: Kept): TraceRequest {
-  const generate = prompt.kind === 'text' || prompt.kind === 'ids' ? prompt.generate : undefined;
-  return { model, prompt, out, dtype: dtype ?? storedType(), ...(layers ? { keep: { layers } } : {}), ...(generate ? { generate } : {}) };
+  const generate = prompt.kind === 'text' || prompt.kind === 'ids' ? prompt.generate : undefined, keep = { ...(layers ? { layers } : {}), ...(setting('attnscope.keepPatterns') ? { pattern: true } : {}), ...(setting('attnscope.keepResidualStream') ? { resid: 'found' as const } : {}) };
+  return { model, prompt, out, dtype: dtype ?? storedType(), ...(Object.keys(keep).length ? { keep } : {}), ...(generate ? { generate } : {}) };
 }
 
 /** What was chosen for the same run before: it is not asked for twice. */

@@ -36,7 +36,7 @@ async function shown(theme: Theme, files: readonly [string, string], work: () =>
   calls = [];
   answers = {
     state: () => ({ a, b }), compared: ({ tolerance }) => diffTraces(traces.trace(a.trace), traces.trace(b.trace), { tolerance }),
-    tile: request => computeTile({ ...request, ...side(request.trace, request) }), differenceTile: request => differenceTile({ ...request, a: side(request.a, request), b: side(request.b, request) }),
+    tile: request => computeTile({ ...request, of: 'prob', ...side(request.trace, request) }), differenceTile: request => differenceTile({ ...request, a: side(request.a, request), b: side(request.b, request) }),
     openHead: request => { calls.push(JSON.stringify(request)); }, restartEngine: () => undefined,
   };
   prepare();

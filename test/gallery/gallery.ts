@@ -4,9 +4,10 @@ import { createServer, type Server } from 'node:http';
 import { join } from 'node:path';
 import type { OpenTrace, PanelApi, TracePanelState } from '../../extension/contract/api.ts';
 import { toWire } from '../../extension/contract/errors.ts';
+import { answerThumbnails, answerTile } from '../../extension/engine/analysis/answer-tile.ts';
 import { look } from '../../extension/engine/analysis/look.ts';
 import { OpenTraces } from '../../extension/engine/analysis/open-traces.ts';
-import { checkHead, computeTile, headRows, thumbnailsOf } from '../../extension/engine/analysis/tile.ts';
+import { headRows } from '../../extension/engine/analysis/tile.ts';
 import { panelPage } from '../../extension/host/panel-page.ts';
 
 export const themes = {
@@ -30,12 +31,8 @@ export async function openGallery(traceFile: string, ready?: Promise<unknown>): 
   const stateOf = (open: OpenTrace): TracePanelState => ({ open, ...(stale ? { stale } : {}), sources: Object.fromEntries(open.manifest.sites.map(site => [site.name, 'model.py:102'])) });
   const answers: Answers = {
     state: () => ('then' in opened ? opened.then(stateOf) : stateOf(opened)),
-    tile: request => {
-      const view = traces.view(request.trace, request.site);
-      checkHead(view, request.batch, request.head);
-      return computeTile({ ...request, view, prepared: { ...traces.prepared(request), of: request.of }, between: async () => undefined });
-    },
-    thumbnails: ({ trace, site }) => thumbnailsOf(traces.view(trace, site)),
+    tile: request => answerTile(traces, request, async () => undefined),
+    thumbnails: request => answerThumbnails(traces, request, async () => undefined),
     look: request => look(traces, request, async () => undefined),
     picture: ({ trace, picture }) => traces.picture(trace, picture),
     rows: ({ trace, site, batch, head }) => headRows(traces.view(trace, site), batch, head),

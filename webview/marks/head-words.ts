@@ -22,6 +22,7 @@ function keyWord(entry: HeadEntry, input: TraceInput, batch: number, key: number
 /** One sentence, the chosen metric first: `L3H7: previous token 94%, sink 12% …`. */
 export function headSentence(entry: HeadEntry, input: TraceInput, batch: number, cards: readonly MetricCard[], chosen: MetricCard): string {
   if (entry.failed) return `${entry.label}: not drawn, its site failed the parity check`;
+  if (entry.site.form === 'linear') return `${entry.label}: linear attention, implied weights`;
   const sink = sinkWords(entry, input, batch), told = ['sink', 'patternEntropy', 'prevTokenScore', 'inductionScore', 'qkDistance'];
   const parts = [chosen, ...cards.filter(card => card !== chosen && told.includes(card.name))].flatMap(card => {
     const value = metricOf(entry, card);

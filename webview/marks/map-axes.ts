@@ -13,11 +13,15 @@ export const sinkOver = 0.3;
 /** What a person chose; what of it applies to a head is in `MapAxes`. */
 export interface AxesOptions { readonly words: boolean; readonly hideSpecial: boolean; readonly sinkApart: boolean; readonly renormalised: boolean }
 
+const plain: AxesOptions = { words: false, hideSpecial: false, sinkApart: false, renormalised: false };
+
 type Time = ((from: number, to: number) => string) | undefined;
 
 export interface MapAxes {
   /** Changes when any cell does. */
   readonly id: string;
+  /** `implied`: signed weights of linear attention, to which no share, sink or sum applies. */
+  readonly of: 'prob' | 'implied';
   readonly rows: Band; readonly cols: Band;
   readonly queries: number; readonly keys: number;
   /** Keys that rows are renormalised without. */
@@ -37,11 +41,12 @@ export interface MapAxes {
 }
 
 export interface AxesOf {
-  readonly input: TraceInput; readonly batch: number; readonly site: Pick<Site, 'kind' | 'stack'>; readonly mask: MaskRule | undefined;
+  readonly input: TraceInput; readonly batch: number; readonly site: Pick<Site, 'kind' | 'stack'> & Partial<Pick<Site, 'form'>>; readonly mask: MaskRule | undefined;
   readonly extent: { readonly queries: number; readonly keys: number }; readonly stats: HeadStats | undefined; readonly options: AxesOptions;
 }
 
-export function mapAxes({ input, batch, site, mask, extent: { queries, keys }, stats, options }: AxesOf): MapAxes {
+export function mapAxes({ input, batch, site, mask, extent: { queries, keys }, stats, options: asked }: AxesOf): MapAxes {
+  const implied = site.form === 'linear', options = implied ? plain : asked;
   const rowInput = sideInput(input, site, 'queries'), colInput = sideInput(input, site, 'keys'), time = (side: 'queries' | 'keys'): Time => (isSound(input, site, side) ? (from, to) => timeSpan(input, from, to) : undefined), rowTime = time('queries'), colTime = time('keys');
   const rowsAreTokens = (rowInput.tokens[batch] ?? []).length === queries, keysAreTokens = (colInput.tokens[batch] ?? []).length === keys;
   const wordsOn = (side: TraceInput, areTokens: boolean, timed: Time): readonly Word[] | undefined => (options.words && areTokens && !timed && hasWords(side, batch) ? wordsOf(side, batch) : undefined);
@@ -57,7 +62,7 @@ export function mapAxes({ input, batch, site, mask, extent: { queries, keys }, s
     return !areTokens ? `#${from}` : joined ? shown(wordText(side, batch, { from, to })) : shown(tokenAt(side, batch, from));
   };
   return {
-    id: JSON.stringify([batch, queries, keys, words !== undefined || keyWords !== undefined, hidden, sink?.key, renormalised]), rows, cols, queries, keys, without, sink, words: words !== undefined || keyWords !== undefined, hidden, renormalised, rowsAreTokens, keysAreTokens, rowInput, colInput, rowTime, colTime, rowName: sideName(input, site, 'queries'), colName: sideName(input, site, 'keys'),
+    of: implied ? 'implied' : 'prob', id: JSON.stringify([implied, batch, queries, keys, words !== undefined || keyWords !== undefined, hidden, sink?.key, renormalised]), rows, cols, queries, keys, without, sink, words: words !== undefined || keyWords !== undefined, hidden, renormalised, rowsAreTokens, keysAreTokens, rowInput, colInput, rowTime, colTime, rowName: sideName(input, site, 'queries'), colName: sideName(input, site, 'keys'),
     causalOffset: mask?.causal ? mask.offset : undefined, rowLabel: label(rows, rowInput, rowsAreTokens, words !== undefined), colLabel: label(cols, colInput, keysAreTokens, keyWords !== undefined),
   };
 }
@@ -73,7 +78,7 @@ export function specialPositions(input: TraceInput, batch: number): Set<number> 
 export function tileRequest(head: HeadRef, axes: MapAxes, rows: readonly [number, number], cols: readonly [number, number], size: { readonly height: number; readonly width: number }, reduce: 'max' | 'mean'): TileRequest {
   const joined = !axes.rows.plain || !axes.cols.plain;
   return {
-    ...head, rows: reach(axes.rows, rows), cols: reach(axes.cols, cols), ...size, of: 'prob', reduce,
+    ...head, rows: reach(axes.rows, rows), cols: reach(axes.cols, cols), ...size, of: axes.of, reduce,
     ...(joined ? { join: { rows: runsOf(axes.rows, rows), cols: runsOf(axes.cols, cols) } } : {}), ...(axes.without.length ? { without: axes.without } : {}),
   };
 }

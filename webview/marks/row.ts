@@ -13,6 +13,12 @@ export interface RowMarks {
   readonly rest: number;
 }
 
+/** The `count` keys whose implied weights are largest in size, with their signs; undefined where the query sees none. */
+export function weightMarks(row: Float32Array, count: number): readonly { readonly key: number; readonly weight: number }[] | undefined {
+  const seen = Array.from(row.keys()).filter(key => Number.isFinite(row[key]));
+  return seen.length ? seen.sort((a, b) => Math.abs(row[b]) - Math.abs(row[a]) || a - b).slice(0, count).map(key => ({ key, weight: row[key] })) : undefined;
+}
+
 /** `row` is one query's probabilities over all keys; NaN where the key is not visible. Undefined when it sees none. */
 export function rowMarks(row: Float32Array, count: number): RowMarks | undefined {
   let visibleKeys = 0;

@@ -21,6 +21,9 @@ export function scoreScale(lo: number, hi: number): Scale {
   return hi > lo ? { kind: 'linear', lo, hi } : { kind: 'linear', lo: lo - 0.5, hi: lo + 0.5 };
 }
 
+/** The scale of signed weights: 0 in its middle, `most` at both ends. */
+export function signedScale(most: number): Scale { const top = most > 0 && Number.isFinite(most) ? most : 1; return { kind: 'linear', lo: -top, hi: top }; }
+
 /** Position of `value` in [0, 1]; the shader in paint/heat-gl.ts computes the same. */
 export function position(scale: Scale, value: number): number {
   const t = scale.kind === 'log'

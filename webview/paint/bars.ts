@@ -1,6 +1,6 @@
 /** Bars beside a map: the key that stands apart, a bar for every row; and the chosen row, a bar for every column. */
 import { cut } from '../marks/axis.ts';
-import { percent } from '../marks/scale.ts';
+import { percent, shortNumber } from '../marks/scale.ts';
 import type { Size, View } from '../marks/view.ts';
 import type { Look } from './axes.ts';
 
@@ -37,20 +37,21 @@ export function drawSinkColumn(context: CanvasRenderingContext2D, column: SinkCo
 }
 
 /** Bars of `values` (one a column; NaN: not visible) under a map, the largest as high as there is room; where columns are thinner than a pixel, the largest of each. */
-export function drawRowBars(context: CanvasRenderingContext2D, values: Float32Array, at: { readonly left: number; readonly top: number; readonly height: number; readonly view: View; readonly size: Size; readonly label: string }, look: Look): void {
-  const { left, top, height, view, size, label } = at, room = height - 18, width = Math.min(size.width, (values.length - view.col) * view.cell), base = top + height - 4;
+export function drawRowBars(context: CanvasRenderingContext2D, values: Float32Array, at: { readonly left: number; readonly top: number; readonly height: number; readonly view: View; readonly size: Size; readonly label: string; /** Weights: bars below 0 hang from the middle. */ readonly signed: boolean }, look: Look): void {
+  const { left, top, height, view, size, label, signed } = at, room = height - 18, width = Math.min(size.width, (values.length - view.col) * view.cell), base = top + height - 4;
   const first = Math.max(0, Math.floor(view.col)), last = Math.min(values.length, Math.ceil(view.col + width / view.cell));
   let most = 0;
-  for (let col = first; col < last; col++) if (values[col] > most && values[col] < Infinity) most = values[col];
+  const far = (value: number): number => (signed ? Math.abs(value) : value), zero = signed ? base - room / 2 : base, reach = signed ? room / 2 : room;
+  for (let col = first; col < last; col++) if (far(values[col]) > most && far(values[col]) < Infinity) most = far(values[col]);
   context.font = look.font;
   context.fillStyle = look.ink;
   context.textBaseline = 'middle';
   context.textAlign = 'right';
   context.globalAlpha = 0.8;
-  context.fillText(most > 0 ? percent(most) : '0%', left - 6, base - room, left - 10);
+  context.fillText(signed ? shortNumber(most) : most > 0 ? percent(most) : '0%', left - 6, base - room, left - 10);
   context.fillText(label, left - 6, base - 5, left - 10);
   context.globalAlpha = 0.25;
-  context.fillRect(left, base, width, 1);
+  context.fillRect(left, zero, width, 1);
   context.fillRect(left, base - room, width, 1);
   context.globalAlpha = 1;
   context.fillStyle = look.accent;
@@ -61,9 +62,9 @@ export function drawRowBars(context: CanvasRenderingContext2D, values: Float32Ar
   for (let x = 0; most > 0 && x < width;) {
     const from = Math.floor(view.col + x / view.cell), end = Math.max(x + 1, (from + 1 - view.col) * view.cell);
     let value = 0;
-    for (let col = from; col < Math.min(values.length, Math.max(from + 1, Math.floor(view.col + end / view.cell))); col++) if (values[col] > value) value = values[col];
-    const bar = value / most * room, gap = view.cell >= 4 ? 1 : 0;
-    if (bar > 0) context.fillRect(left + x, base - bar, Math.max(0.5, end - x - gap), bar);
+    for (let col = from; col < Math.min(values.length, Math.max(from + 1, Math.floor(view.col + end / view.cell))); col++) if (far(values[col]) > Math.abs(value)) value = values[col];
+    const bar = Math.abs(value) / most * reach, gap = view.cell >= 4 ? 1 : 0;
+    if (bar > 0) context.fillRect(left + x, value > 0 ? zero - bar : zero, Math.max(0.5, end - x - gap), bar);
     x = end;
   }
   context.restore();

@@ -19,6 +19,18 @@ export function divergingTable(): Uint8Array {
   return table;
 }
 
+let colours: { readonly of: Uint8Array; readonly table: Uint8Array } | undefined;
+
+/** RGBA bytes [256, 4] for a signed scale; 0 lies between the two middle ones, which are both its colour. */
+export function divergingColours(): Uint8Array {
+  const of = divergingTable();
+  if (colours?.of === of) return colours.table;
+  const table = new Uint8Array(1024);
+  for (let n = 0; n < 256; n++) { const from = (n < 128 ? n : n - 1) * 3; table.set([of[from], of[from + 1], of[from + 2], 255], n * 4); }
+  colours = { of, table };
+  return table;
+}
+
 /** Row of the table for a change between −most and most. */
 export function divergingIndex(change: number, most: number): number {
   return most > 0 ? Math.round(127 + 127 * Math.min(1, Math.max(-1, change / most))) : 127;

@@ -1,18 +1,19 @@
 /** What the Attention tab shows as a PNG: title, maps (or lines) side by side with their axes, and the legend, on the theme's ground. */
 import { ticks, scaleName, type Scale } from '../marks/scale.ts';
 import { colourCss, type ColourMapId } from './colour-maps.ts';
+import { divergingColours } from './diverging.ts';
 import { isLight, maskedColour, themeColour } from './theme.ts';
 
 /** One head: `draw` paints it at the origin, without its title. */
 export interface PicturePane { readonly title: string; readonly width: number; readonly height: number; readonly draw: (context: CanvasRenderingContext2D, ink: string) => void }
-export interface PictureOf { readonly title: string; readonly panes: readonly PicturePane[]; readonly scale: Scale; readonly colours: ColourMapId; /** Of the legend. */ readonly what: string; readonly lines: boolean }
+export interface PictureOf { readonly title: string; readonly panes: readonly PicturePane[]; readonly scale: Scale; readonly colours: ColourMapId; /** Of the legend. */ readonly what: string; readonly lines: boolean; /** Diverging colours. */ readonly signed: boolean }
 
 /** Twice the screen's resolution. */
 export const pictureRatio = 2;
 const head = 30, paneHead = 22, foot = 56, margin = 16, across = 3;
 
 /** PNG bytes. Errors: an Error where the browser cannot make a picture of this size. */
-export async function pictureOf({ title, panes, scale, colours, what, lines }: PictureOf): Promise<Uint8Array> {
+export async function pictureOf({ title, panes, scale, colours, what, lines, signed }: PictureOf): Promise<Uint8Array> {
   const rows: PicturePane[][] = [];
   panes.forEach((pane, i) => { if (i % across) rows.at(-1)!.push(pane); else rows.push([pane]); });
   const rowHeight = (row: readonly PicturePane[]): number => paneHead + Math.max(...row.map(pane => pane.height)) + margin;
@@ -40,17 +41,18 @@ export async function pictureOf({ title, panes, scale, colours, what, lines }: P
     }
     y += rowHeight(row);
   }
-  legend(context, { x: margin, y: height - 44, ink, scale, colours, what, lines });
+  legend(context, { x: margin, y: height - 44, ink, scale, colours, what, lines, signed });
   const blob = await new Promise<Blob | null>(resolve => canvas.toBlob(resolve, 'image/png'));
   if (!blob) throw new Error('The browser could not make a picture of this size.');
   return new Uint8Array(await blob.arrayBuffer());
 }
 
-function legend(context: CanvasRenderingContext2D, { x, y, ink, scale, colours, what, lines }: { readonly x: number; readonly y: number; readonly ink: string; readonly scale: Scale; readonly colours: ColourMapId; readonly what: string; readonly lines: boolean }): void {
+function legend(context: CanvasRenderingContext2D, { x, y, ink, scale, colours, what, lines, signed }: { readonly x: number; readonly y: number; readonly ink: string; readonly scale: Scale; readonly colours: ColourMapId; readonly what: string; readonly lines: boolean; readonly signed: boolean }): void {
+  const diverging = divergingColours(), coloured = (t: number): string => { const at = Math.round(t * 255) * 4; return signed ? `rgb(${diverging[at]} ${diverging[at + 1]} ${diverging[at + 2]})` : colourCss(colours, t); };
   const bar = 240;
   for (let i = 0; i < bar; i++) {
     context.globalAlpha = lines ? Math.max(0.04, i / bar) : 1;
-    context.fillStyle = lines ? ink : colourCss(colours, i / bar);
+    context.fillStyle = lines ? ink : coloured(i / bar);
     context.fillRect(x + i, y, 1, 8);
   }
   context.globalAlpha = 1;

@@ -33,7 +33,7 @@ export function Attention({ store, state }: Props) {
   const ask = (call: Promise<unknown>): void => { call.catch((error: unknown) => store.fail(error)); };
   keys.set('c', () => ask(store.host.copyLink({})));
   keys.set('e', () => ask(store.host.exportMap({})));
-  const failed = standing(parity) === 'failed', samples = manifest.input.ids.length;
+  const failed = standing(parity) === 'failed', absent = site.form === 'linear' && !state.open.implied.includes(site.name), samples = manifest.input.ids.length;
   return (
     <div class="attention" onKeyDown={onKey}>
       <div class="toolbar">
@@ -43,8 +43,8 @@ export function Attention({ store, state }: Props) {
         {samples > 1 && <Choice label="Sample" testid="sample" value={String(arrangement.batch)} options={manifest.input.ids.map((_, i) => ({ value: String(i), text: `${i}` }))} onChoose={value => store.arrange({ batch: Number(value), view: undefined })} />}
         <span class="spacer" />
         {source && <Button testid="source" title={`Open ${source}`} onPress={() => store.host.revealSource({ site: site.name }).catch(error => store.fail(error))}>{source}</Button>}
-        {!failed && <Button testid="save-image" title="Save what is shown as a PNG" onPress={() => keys.get('image')?.()}>Save image…</Button>}
-        {!failed && <Button testid="export" title="Export as PNG, CSV or safetensors (e)" onPress={() => ask(store.host.exportMap({}))}>Export…</Button>}
+        {!failed && !absent && <Button testid="save-image" title="Save what is shown as a PNG" onPress={() => keys.get('image')?.()}>Save image…</Button>}
+        {!failed && !absent && <Button testid="export" title="Export as PNG, CSV or safetensors (e)" onPress={() => ask(store.host.exportMap({}))}>Export…</Button>}
         <Button testid="copy-link" title="Copy a link to this view (c)" onPress={() => ask(store.host.copyLink({}))}>Copy link</Button>
       </div>
       {problem && <p class="failure" role="alert" data-testid="picker-problem">{problem}</p>}
@@ -55,10 +55,12 @@ export function Attention({ store, state }: Props) {
         {stats && <span title="Mean over queries">entropy {shortNumber(stats.patternEntropy)} nats</span>}
         {stats && <span>previous token {percent(stats.prevTokenScore)}</span>}
         {stats && <span>induction {percent(stats.inductionScore)}</span>}
+        {site.form === 'linear' && <span data-testid="implied-fact" title="Its output is linear in v: how much of each v is in it. Signed, and they need not sum to 1.">implied weights of linear attention, no probabilities</span>}
         {parity && <span title={`${siteLabel(site)}, ${parity.rows} rows a head, tolerance ${shortNumber(parity.tolerance)}`} class={failed ? 'failure' : 'quiet'}>parity {parity.maxAbs === null ? 'not checked' : shortNumber(parity.maxAbs)}</span>}
       </p>
-      {!failed && <MapToolbar {...{ store, state, site, keys }} head={pick.head} batch={arrangement.batch} />}
+      {!failed && !absent && <MapToolbar {...{ store, state, site, keys }} head={pick.head} batch={arrangement.batch} />}
       {failed ? <p class="failure hatched notice" data-testid="not-drawn">{failure(site, parity)} It is not drawn.</p>
+        : absent ? <p class="quiet notice" data-testid="not-kept">Linear attention has no probabilities. The weights that it implies were not kept: set attnscope.keepPatterns and trace again, or use attnscope trace --keep q,k,v,pattern.</p>
         : <MapView key={`${state.open.trace} ${arrangement.batch}`} store={store} state={state} site={site} keys={keys} head={pick.head} batch={arrangement.batch} />}
     </div>
   );

@@ -23,7 +23,7 @@ export function HoverCard({ x, y, frame, batch, axes, row, col, probability, sco
   const seen = probability !== undefined && !Number.isNaN(probability);
   return (
     <div class="hover-card" data-testid="hover-card" style={{ ...across, ...down }}>
-      <p class="large" data-testid="hover-probability">{probability === undefined ? '…' : seen ? percent(probability) : 'not visible'} {seen && <span class="quiet">p = {probability.toPrecision(4)}{axes.renormalised ? ' (renormalized)' : ''}{score !== undefined && Number.isFinite(score) ? `, score ${shortNumber(score)}` : ''}</span>}</p>
+      <p class="large" data-testid="hover-probability">{probability === undefined ? '…' : !seen ? 'not visible' : axes.of === 'implied' ? shortNumber(probability) : percent(probability)} {seen && axes.of === 'implied' && <span class="quiet">implied weight {probability.toPrecision(4)}</span>}{seen && axes.of === 'prob' && <span class="quiet">p = {probability.toPrecision(4)}{axes.renormalised ? ' (renormalized)' : ''}{score !== undefined && Number.isFinite(score) ? `, score ${shortNumber(score)}` : ''}</span>}</p>
       {line(axes.rowName, axes.rows.from[row], axes.rows.to[row], axes.rowsAreTokens, axes.rowInput, axes.rowTime)}
       {line(axes.colName, axes.cols.from[col], axes.cols.to[col], axes.keysAreTokens, axes.colInput, axes.colTime)}
     </div>

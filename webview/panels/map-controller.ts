@@ -3,12 +3,13 @@ import type { Client } from '../../extension/contract/rpc.ts';
 import type { HeadRef, PanelApi, Tile } from '../../extension/contract/api.ts';
 import { Cancelled, PeerGone } from '../../extension/contract/errors.ts';
 import { tileRequest, type MapAxes } from '../marks/map-axes.ts';
-import { probabilityScale, type Scale, type ScaleKind } from '../marks/scale.ts';
+import { probabilityScale, signedScale, type Scale, type ScaleKind } from '../marks/scale.ts';
 import { isAllMasked, levelFor, tileName, tileSpan, tilesFor, topLevel, type TileKey } from '../marks/tiles.ts';
 import { reach } from '../marks/bands.ts';
 import { clamp, fit, type Extent, type Size, type View } from '../marks/view.ts';
 import { heatPainter, type HeatPainter, type PlacedTile } from '../paint/heat.ts';
 import { colourTable, type ColourMapId } from '../paint/colour-maps.ts';
+import { divergingColours } from '../paint/diverging.ts';
 import { maskedColour, onThemeChange, themeColour } from '../paint/theme.ts';
 
 /** Tiles kept beside those on the screen: 256 KB each. */
@@ -67,7 +68,9 @@ export class MapController {
     this.view = of.view ?? fit(this.extent, this.size);
   }
 
-  get scale(): Scale { return probabilityScale(this.#look.kind, this.#of.top.value); }
+  get scale(): Scale { return this.#of.axes.of === 'implied' ? signedScale(this.#of.top.value) : probabilityScale(this.#look.kind, this.#of.top.value); }
+  /** RGBA bytes [256, 4] of the scale. */
+  get colours(): Uint8Array { return this.#of.axes.of === 'implied' ? divergingColours() : colourTable[this.#look.colours]; }
   /** What is painted, from the ground up. */
   get tiles(): readonly PlacedTile[] { return [...this.#maskedGround(), ...[...this.#tiles].sort((a, b) => b[1].key.level - a[1].key.level).map(([name, { key, tile }]) => { const { rows, cols } = tileSpan(key, this.extent); return { name, texels: tile, rows, cols }; })]; }
 
@@ -121,7 +124,7 @@ export class MapController {
       this.#of.host.tile(tileRequest(this.#of.head, this.#of.axes, rows, cols, { height, width }, 'max'), { signal: stop.signal }).then(tile => {
         this.#problem = undefined;
         this.#tiles.set(name, { key, tile });
-        this.#of.top.raise(largest(tile.data));
+        this.#of.top.raise(this.#of.axes.of === 'implied' ? Math.max(largest(tile.data), largest(tile.data.map(value => -value))) : largest(tile.data));
         this.#forget(names);
       }, (error: unknown) => {
         if (error instanceof Cancelled) return;
@@ -144,7 +147,7 @@ export class MapController {
 
   #paint(): void {
     const needed = this.#needed();
-    this.#painter.draw({ view: this.view, size: this.size, devicePixels: devicePixelRatio, scale: this.scale, tiles: this.tiles, colours: colourTable[this.#look.colours], masked: maskedColour(), background: themeColour('--vscode-editor-background', [30, 30, 30]) });
+    this.#painter.draw({ view: this.view, size: this.size, devicePixels: devicePixelRatio, scale: this.scale, tiles: this.tiles, colours: this.colours, masked: maskedColour(), background: themeColour('--vscode-editor-background', [30, 30, 30]) });
     const ready = needed.every(key => this.#tiles.has(tileName(key)));
     this.#of.changed({ view: this.view, scale: this.scale, level: Math.min(levelFor(this.view, devicePixelRatio), topLevel(this.extent)), ready: ready && this.#tiles.size > 0, ...(this.#problem ? { problem: this.#problem } : {}) });
   }

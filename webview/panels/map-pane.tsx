@@ -3,11 +3,10 @@ import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { headLabel } from '../../extension/contract/site.ts';
 import { cellOf, nearestCell, reach } from '../marks/bands.ts';
 import { mapTitle, reductions, type Shown } from '../marks/map-title.ts';
-import { percent } from '../marks/scale.ts';
+import { percent, shortNumber } from '../marks/scale.ts';
 import { bringIn, cellAt, centreOn, pan, visible, zoomAbout, type Cell, type Size } from '../marks/view.ts';
 import { drawAxes, paintAxes, look, type Axes } from '../paint/axes.ts';
 import { drawRowBars, drawSinkColumn } from '../paint/bars.ts';
-import { colourTable } from '../paint/colour-maps.ts';
 import { heat2d } from '../paint/heat-2d.ts';
 import { pictureRatio, type PicturePane } from '../paint/picture.ts';
 import { isLight, maskedColour, themeColour, onThemeChange } from '../paint/theme.ts';
@@ -64,7 +63,7 @@ export function MapPane({ store, state, site, head, batch, axes, top, primary, a
   const paintBars = (context: CanvasRenderingContext2D, at: MapChange['view'], room: Size, ink = look()): void => {
     const height = Math.min(room.height, (extent.rows - at.row) * at.cell);
     if (column) drawSinkColumn(context, column, { x: left - apart + 2, top: topRoom, width: apart - 8, view: at, size: room, rows: extent.rows }, ink);
-    if (chosen !== undefined && bars.values) drawRowBars(context, bars.values, { left, top: topRoom + height + 4, height: bottom - 8, view: at, size: room, label: axes.rowLabel(chosen) }, ink);
+    if (chosen !== undefined && bars.values) drawRowBars(context, bars.values, { left, top: topRoom + height + 4, height: bottom - 8, view: at, size: room, label: axes.rowLabel(chosen), signed: axes.of === 'implied' }, ink);
   };
   // In the same turn as the map: labels must never lag behind its cells.
   useLayoutEffect(() => { if (change && over.current) paintBars(paintAxes(over.current, axesOf(change.view, map().size)), change.view, map().size); }, [change, row, col, chosen, bars.values, column, theme, left, bottom]);
@@ -78,7 +77,7 @@ export function MapPane({ store, state, site, head, batch, axes, top, primary, a
           title: mapTitle(shown), width: left + room.width, height: topRoom + room.height + bottom,
           draw: (context, ink) => {
             const cells = document.createElement('canvas');
-            heat2d(cells).draw({ view: at, size: room, devicePixels: pictureRatio, scale: map().scale, colours: colourTable[options.colours], tiles: map().tiles, masked: maskedColour(), background: themeColour('--vscode-editor-background', [30, 30, 30]) });
+            heat2d(cells).draw({ view: at, size: room, devicePixels: pictureRatio, scale: map().scale, colours: map().colours, tiles: map().tiles, masked: maskedColour(), background: themeColour('--vscode-editor-background', [30, 30, 30]) });
             context.drawImage(cells, left, topRoom, room.width, room.height);
             const plain = { ink, accent: isLight() ? '#005fb8' : '#4daafc', font: '11px monospace' };
             drawAxes(context, { ...axesOf(at, room), focus: undefined }, plain);
@@ -137,7 +136,7 @@ export function MapPane({ store, state, site, head, batch, axes, top, primary, a
   const place = (what: string, position: number | undefined, cell: number | undefined, name: (cell: number) => string): string => `${what} ${position ?? ''} ${cell === undefined ? '' : name(cell)}`;
   useEffect(() => {
     if (!(active || (primary && !pointer)) || !focus || probability === undefined) return;
-    onSpoken(`${alone ? '' : `${label}: `}${place('Query', focus.query, row, axes.rowLabel)}, ${place('key', focus.key, col, axes.colLabel).trim()}, ${hidden ? 'not visible' : percent(probability)}`);
+    onSpoken(`${alone ? '' : `${label}: `}${place('Query', focus.query, row, axes.rowLabel)}, ${place('key', focus.key, col, axes.colLabel).trim()}, ${hidden ? 'not visible' : axes.of === 'implied' ? `implied weight ${shortNumber(probability)}` : percent(probability)}`);
   }, [active, focus, probability]);
   const problem = change?.problem ?? shownRow.problem;
   return (
@@ -145,7 +144,7 @@ export function MapPane({ store, state, site, head, batch, axes, top, primary, a
       <PaneTitle {...{ label, alone, onUnpin }} parts={reductions({ ...shown, pooled: 1, ...(alone ? {} : { words: false }) })} sink={axes.sink} noSink={options.sinkApart && !axes.sink} />
       <div class="map-frame" ref={frame}>
         <canvas key={`${canvasNumber} ${axes.id} ${top.id}`} class="map" ref={canvas} style={{ left: `${left}px`, top: `${topRoom}px`, width: `calc(100% - ${left}px)`, height: `calc(100% - ${topRoom + bottom}px)` }} data-testid={primary ? 'map' : 'pinned-map'} data-ready={change?.ready ? 'true' : 'false'} data-site={site.name} data-head={head} tabIndex={0} role="application"
-          aria-label={`Attention of ${mapTitle(shown)}: rows are queries, columns are keys. Arrow keys move, plus and minus zoom, 0 fits, Enter shows the row as bars, question mark lists all keys.`}
+          aria-label={`${axes.of === 'implied' ? 'Implied weights' : 'Attention'} of ${mapTitle(shown)}: rows are queries, columns are keys. Arrow keys move, plus and minus zoom, 0 fits, Enter shows the row as bars, question mark lists all keys.`}
           onPointerDown={event => { if (event.button !== 0) return; canvas.current!.setPointerCapture(event.pointerId); drag.current = { ...at(event), far: false }; }} onPointerUp={onPointerUp} onPointerCancel={() => { drag.current = undefined; }} onPointerMove={onPointerMove}
           onPointerLeave={() => { setPointer(undefined); setActive(document.activeElement === canvas.current); }} onFocus={() => setActive(true)} onBlur={() => setActive(false)} onDblClick={() => map().move(undefined)} onKeyDown={onKey} />
         <canvas class="axes" ref={over} aria-hidden="true" />

@@ -35,24 +35,25 @@ export function MapToolbar({ store, state, site, head, batch, keys }: Props) {
     const { site: name = site.name, head: at } = store.arrangement.peek(), { pins } = now(), others = pins.filter(one => !(one.site === name && one.head === at));
     if (others.length < pins.length) store.draw({ pins: others }); else if (pins.length < mostPins) store.draw({ pins: [...pins, { site: name, head: at }] });
   };
-  const can = { special: special > 0, words: joinable, rest: options.sinkApart || (options.hideSpecial && special > 0) };
-  const toLines = (): void => store.draw({ drawn: now().drawn === 'lines' ? 'map' : 'lines' });
+  // Weights of linear attention have a scale of their own, and no shares to set apart, join or draw as lines.
+  const implied = site.form === 'linear', can = { special: special > 0 && !implied, words: joinable && !implied, rest: !implied && ( options.sinkApart || (options.hideSpecial && special > 0)) };
+  const toLines = (): void => { if (!implied) store.draw({ drawn: now().drawn === 'lines' ? 'map' : 'lines' }); };
   const toggles = {
-    s: () => cells({ sinkApart: !now().sinkApart }), h: () => { if (can.special) cells({ hideSpecial: !now().hideSpecial }); }, w: () => { if (can.words) cells({ words: !now().words }); },
-    r: () => { if (now().sinkApart || (now().hideSpecial && can.special)) store.draw({ renormalised: !now().renormalised }); },
+    s: () => { if (!implied) cells({ sinkApart: !now().sinkApart }); }, h: () => { if (can.special) cells({ hideSpecial: !now().hideSpecial }); }, w: () => { if (can.words) cells({ words: !now().words }); },
+    r: () => { if (can.rest && (now().sinkApart || (now().hideSpecial && can.special))) store.draw({ renormalised: !now().renormalised }); },
   };
   for (const [key, does] of Object.entries({ ...toggles, p: pin, l: toLines, n: () => step(1), N: () => step(-1), '?': () => setHelp(shown => !shown) })) keys.set(key, does);
   return (
     <>
       <div class="toolbar options" role="toolbar" aria-label="Map">
-        <Choice label="Scale" testid="scale-picker" value={arrangement.scale} options={scales} onChoose={scale => store.arrange({ scale })} />
-        <Choice label="Colors" testid="colour-picker" value={options.colours} options={colourMaps.map(({ id, text: name }) => ({ value: id, text: name }))} onChoose={colours => store.draw({ colours })} />
+        {!implied && <Choice label="Scale" testid="scale-picker" value={arrangement.scale} options={scales} onChoose={scale => store.arrange({ scale })} />}
+        {!implied && <Choice label="Colors" testid="colour-picker" value={options.colours} options={colourMaps.map(({ id, text: name }) => ({ value: id, text: name }))} onChoose={colours => store.draw({ colours })} />}
         <span class="toggles">
-          <Toggle on={options.sinkApart} testid="sink-apart" title="Take the key that most of the attention goes to out of the map and show its share beside it (s)" onPress={toggles.s}>Sink apart</Toggle>
+          <Toggle on={options.sinkApart && !implied} disabled={implied} testid="sink-apart" title="Take the key that most of the attention goes to out of the map and show its share beside it (s)" onPress={toggles.s}>Sink apart</Toggle>
           <Toggle on={options.hideSpecial && can.special} disabled={!can.special} testid="hide-special" title={can.special ? 'Leave special tokens and padding out (h)' : 'This input has no special tokens'} onPress={toggles.h}>Hide special</Toggle>
           <Toggle on={options.renormalised && can.rest} disabled={!can.rest} testid="renormalise" title={can.rest ? 'Divide every row by what the keys shown have together (r)' : 'Set the sink apart or hide special tokens first'} onPress={toggles.r}>Renormalize</Toggle>
           <Toggle on={options.words && can.words} disabled={!can.words} testid="words" title={can.words ? 'Join tokens to words: sum over key tokens, mean over query tokens (w)' : 'This trace has no token texts for these queries'} onPress={toggles.w}>Words</Toggle>
-          <Toggle on={options.drawn === 'lines'} testid="draw-lines" title="Lines between two columns of tokens, for short inputs (l)" onPress={toLines}>Lines</Toggle>
+          <Toggle on={options.drawn === 'lines' && !implied} disabled={implied} testid="draw-lines" title="Lines between two columns of tokens, for short inputs (l)" onPress={toLines}>Lines</Toggle>
           <Toggle on={pinned} disabled={!pinned && options.pins.length >= mostPins} testid="pin" title={!pinned && options.pins.length >= mostPins ? `At most ${mostPins} heads are pinned` : 'Keep this head beside the others that you look at (p)'} onPress={pin}>Pin</Toggle>
         </span>
         <SearchField label="Find text" testid="find-text" size={14} wrong={text.trim() !== '' && !matches.length} onType={typed => { setText(typed); if (rowsAreTokens) go(findText(input, batch, typed)[0]); }} onStep={step} onLeave={() => document.querySelector<HTMLElement>('[role="application"]')?.focus()} handle={to => keys.set('/', to)} />

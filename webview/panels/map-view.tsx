@@ -26,7 +26,7 @@ export function MapView({ store, state, site, head, batch, keys }: Props) {
   const { manifest, trace, extents } = state.open, { input } = manifest, { map: options } = store.arrangement.value, label = headLabel(site, head);
   const axesFor = (of: Site, h: number): MapAxes => mapAxes({ input, batch, site: of, mask: manifest.masks[of.name], extent: extents[of.name] ?? { queries: 1, keys: 1 }, stats: manifest.heads[of.name]?.find(one => one.head === h && one.batch === batch), options });
   const panes: readonly Shown[] = useMemo(() => {
-    const pinned = options.pins.flatMap(pin => { const found = manifest.sites.find(one => one.name === pin.site); return found && pin.head < (found.heads ?? 0) && standing(manifest.parity[pin.site]) !== 'failed' && !(pin.site === site.name && pin.head === head) ? [{ site: found, head: pin.head }] : []; });
+    const pinned = options.pins.flatMap(pin => { const found = manifest.sites.find(one => one.name === pin.site); return found && pin.head < (found.heads ?? 0) && standing(manifest.parity[pin.site]) !== 'failed' && (found.form === 'linear') === (site.form === 'linear') && !(pin.site === site.name && pin.head === head) ? [{ site: found, head: pin.head }] : []; });
     return [{ site, head }, ...pinned].map(one => ({ ...one, axes: axesFor(one.site, one.head) }));
   }, [state, site, head, batch, options.pins, options.words, options.hideSpecial, options.sinkApart, options.renormalised]);
   const { axes } = panes[0], linked = store.linked.value;
@@ -34,7 +34,7 @@ export function MapView({ store, state, site, head, batch, keys }: Props) {
   const top = useMemo(() => { const made = new ScaleTop(store.linkedTop); store.linkedTop = undefined; return made; }, [axes.id, trace, label, linked]);
   const handles = useRef(new Map<string, PaneHandle>()), [change, setChange] = useState<Pick<MapChange, 'scale' | 'level'> | undefined>(), [speech, setSpeech] = useState(''), spoken = useThrottled(speech);
   const focusQuery = options.chosen ?? store.focus.value?.query, rowCell = focusQuery === undefined ? undefined : cellOf(axes.rows, focusQuery), row = useRow(store, { trace, site: site.name, batch, head }, axes, rowCell);
-  const colCell = store.focus.value === undefined ? undefined : cellOf(axes.cols, store.focus.value.key), lines = options.drawn === 'lines', stem = `${manifest.model.file.replace(/\.onnx$/, '')}-${label}`, what = probabilityName(axes);
+  const colCell = store.focus.value === undefined ? undefined : cellOf(axes.cols, store.focus.value.key), signed = axes.of === 'implied', lines = options.drawn === 'lines' && !signed, stem = `${manifest.model.file.replace(/\.onnx$/, '')}-${label}`, what = signed ? 'implied weight' : probabilityName(axes);
   const titleOf = (of: Shown): string => `${mapTitle({ label: headLabel(of.site, of.head), words: of.axes.words, hidden: of.axes.hidden, sink: of.axes.sink, renormalised: of.axes.renormalised, pooled: 1 })} · ${manifest.model.file}`;
   const file: DrawnMap['file'] = async as => {
     if (as !== 'png') {
@@ -42,7 +42,7 @@ export function MapView({ store, state, site, head, batch, keys }: Props) {
       return { name: `${stem}.csv`, bytes: await mapTable(store, { trace, site: site.name, batch, head }, axes, titleOf(panes[0]), cells?.rows ?? [0, axes.rows.count], cells?.cols ?? [0, axes.cols.count]) };
     }
     const pictures = panes.flatMap(one => { const handle = handles.current.get(headLabel(one.site, one.head)); return handle ? [handle.picture()] : []; });
-    return { name: `${stem}.png`, bytes: await pictureOf({ title: `${manifest.model.file} · ${axes.rowTime ? `${axes.queries} positions` : `${axes.queries} tokens`}`, panes: pictures, scale: change!.scale, colours: options.colours, what, lines }) };
+    return { name: `${stem}.png`, bytes: await pictureOf({ title: `${manifest.model.file} · ${axes.rowTime ? `${axes.queries} positions` : `${axes.queries} tokens`}`, panes: pictures, scale: change!.scale, colours: options.colours, what, lines, signed }) };
   };
   useEffect(() => {
     const drawn: DrawnMap = { label, top: () => top.value, inSight: () => { const { rows, cols } = handles.current.get(label)?.inSight() ?? { rows: [0, axes.queries] as const, cols: [0, axes.keys] as const }; return { site: site.name, head, rows, cols }; }, file };
@@ -67,7 +67,7 @@ export function MapView({ store, state, site, head, batch, keys }: Props) {
           ))}
         </div>
         <div class="below">
-          <Legend change={change} what={what} colours={options.colours} lines={lines} />
+          <Legend change={change} what={what} colours={options.colours} lines={lines} signed={signed} />
           <span class="spacer" />
           {!lines && <Button testid="fit" title="Fit the whole map (0, or double-click)" onPress={() => store.arrange({ view: undefined })}>Fit</Button>}
         </div>

@@ -54,7 +54,7 @@ export function Heads({ store, state }: Props) {
   const fitted = (heat ? heatSize : gridSize)(flat ? { ...room, heads: columns } : room);
   const size = useMemo(() => fitted, [fitted.step, fitted.thumb, fitted.inset, fitted.small]);
   const sections = useMemo(() => headRows(entries, { order: own.order, lowest: own.lowest, grouped, card, matches, columns }), [entries, own.order, own.lowest, grouped, card, matches, own.order === 'all' ? columns : 0]);
-  const look = useMemo<RowLook>(() => ({ manifest, extents: state.open.extents, batch, cards: metrics, card, order: own.order, heat: heat ? scale : undefined, size, label, source, theme }), [manifest, state.open.extents, batch, metrics, card, own.order, heat, scale, size, label, source, theme]);
+  const look = useMemo<RowLook>(() => ({ manifest, extents: state.open.extents, implied: state.open.implied, batch, cards: metrics, card, order: own.order, heat: heat ? scale : undefined, size, label, source, theme }), [manifest, state.open.extents, batch, metrics, card, own.order, heat, scale, size, label, source, theme]);
   const meet = (next: Hot | undefined): void => {
     if (hot.peek() === next) return;
     hot.peek()?.element.removeAttribute('data-hot');

@@ -9,6 +9,7 @@ import { headSentence, sinkOver, sinkWords } from '../marks/head-words.ts';
 import { metricNumber, metricOf, type HeadEntry } from '../marks/heads.ts';
 import { failure } from '../marks/parity.ts';
 import { probabilityScale, type Scale } from '../marks/scale.ts';
+import { colourChanges } from '../paint/diverging.ts';
 import { colourTexels } from '../paint/heat-2d.ts';
 import { cellColors } from '../paint/heat-cells.ts';
 import { maskedColour } from '../paint/theme.ts';
@@ -19,6 +20,8 @@ import type { ThumbnailSource } from './overview-thumbnails.ts';
 export interface RowLook {
   readonly manifest: Manifest;
   readonly extents: OpenTrace['extents'];
+  /** Sites of linear attention whose implied weights can be drawn. */
+  readonly implied: readonly string[];
   readonly batch: number;
   readonly cards: readonly MetricCard[];
   readonly card: MetricCard;
@@ -44,7 +47,7 @@ export function Row({ look, row, at, tab }: { readonly look: RowLook; readonly r
     watcher.observe(element.current!);
     return () => watcher.disconnect();
   }, []);
-  const sites = useMemo(() => [...new Set(row.cells.filter(cell => !cell.entry.failed).map(cell => cell.entry.site.name))], [row]);
+  const sites = useMemo(() => [...new Set(row.cells.filter(({ entry: { failed: off, site } }) => !off && (site.form !== 'linear' || look.implied.includes(site.name))).map(cell => cell.entry.site.name))], [row]);
   useEffect(() => { if (inView && !heat) for (const site of sites) source.want(site); }, [inView, !heat, sites, source]);
   const thumbs = new Map(inView && !heat ? sites.map(site => [site, source.of(site).value] as const) : []);
   const found = [...thumbs].flatMap(([site, one]) => (one.found ? [[site, one.found] as const] : [])), problem = [...thumbs.values()].find(one => one.problem !== undefined)?.problem;
@@ -80,7 +83,7 @@ function Cell({ look, cell: { entry, faint }, at, col, tab, ready, inView, gap }
       data-testid="head-cell" data-label={entry.label} data-key={keyOf(entry)} data-row={at} data-col={col} data-head={entry.head} data-sink={failed ? undefined : stats?.sink} data-value={value} data-ready={ready && !failed ? 'true' : undefined}
       tabIndex={tab ? 0 : -1} aria-disabled={faint ? 'true' : undefined} aria-label={`${headSentence(entry, manifest.input, batch, cards, card)}${faint ? ' (not in the filter)' : ''}`}>
       {(inView || !size.small) && (heat ? heatText(look, entry, value) : (
-        <><span class="why">{failed ? (size.small ? '✗' : 'not drawn') : ''}</span><span class="caption"><b>{size.small ? `H${entry.head}` : entry.label}</b>{entry.site.alignmentHeads?.includes(entry.head) && <span class="alignment" title="Alignment head: its attention follows the sound in time (generation_config.json)">align</span>}{!size.small && caption(entry, card, value, sinkWords(entry, manifest.input, batch), order)}</span></>
+        <><span class="why">{failed ? (size.small ? '✗' : 'not drawn') : entry.site.form === 'linear' && !look.implied.includes(entry.site.name) ? (size.small ? '–' : 'not kept') : ''}</span><span class="caption"><b>{size.small ? `H${entry.head}` : entry.label}</b>{entry.site.alignmentHeads?.includes(entry.head) && <span class="alignment" title="Alignment head: its attention follows the sound in time (generation_config.json)">align</span>}{!size.small && (entry.site.form === 'linear' ? <span class="quiet">implied</span> : caption(entry, card, value, sinkWords(entry, manifest.input, batch), order))}</span></>
       ))}
     </button>
   );
@@ -105,7 +108,9 @@ function caption(entry: HeadEntry, card: MetricCard, value: number | undefined, 
 
 interface RowPicture { readonly manifest: Manifest; readonly extents: OpenTrace['extents']; readonly batch: number; readonly lefts: readonly number[]; readonly width: number; readonly size: GridSize }
 
-/** All heads of a row on one canvas. Means over many cells are faint: each thumbnail has a scale of its own, gamma, up to its largest value. */
+function largestSize(weights: Float32Array): number { return weights.reduce((most, weight) => (Math.abs(weight) > most ? Math.abs(weight) : most), 0); }
+
+/** All heads of a row on one canvas. Means over many cells are faint: each thumbnail has a scale of its own, gamma, up to its largest value; implied weights a diverging one. */
 function drawThumbnails(canvas: HTMLCanvasElement, cells: readonly HeadCell[], thumbs: ReadonlyMap<string, Thumbnails>, { manifest, extents, batch, lefts, width, size }: RowPicture): void {
   const ratio = devicePixelRatio, context = canvas.getContext('2d')!, one = document.createElement('canvas'), texelsOf = one.getContext('2d')!, masked = maskedColour();
   canvas.width = Math.round(width * ratio);
@@ -116,7 +121,7 @@ function drawThumbnails(canvas: HTMLCanvasElement, cells: readonly HeadCell[], t
     if (!found) return;
     const extent = extents[site.name] ?? { queries: 32, keys: 32 }, real = site.kind === 'self' ? sequenceOf(manifest.input, site, 'queries')?.real[batch] : undefined;
     const { rows, cols, data, most } = thumbnailTexels(found.data, { batch, head, heads: found.heads, size: found.size }, extent, site.mask.causal, real?.length === extent.queries && extent.queries === extent.keys ? real : undefined), image = texelsOf.createImageData(cols, rows);
-    colourTexels(data, probabilityScale('gamma', most), masked, image.data);
+    if (site.form === 'linear') colourChanges(data, largestSize(data), masked, image.data); else colourTexels(data, probabilityScale('gamma', most), masked, image.data);
     one.width = cols;
     one.height = rows;
     texelsOf.putImageData(image, 0, 0);

@@ -1,6 +1,6 @@
 /** The row in focus, or the chosen one, in numbers: which keys it looks at most, and how widely. */
 import type { MapAxes } from '../marks/map-axes.ts';
-import { rowMarks } from '../marks/row.ts';
+import { rowMarks, weightMarks } from '../marks/row.ts';
 import { percent, shortNumber } from '../marks/scale.ts';
 import { around, shown } from '../marks/tokens.ts';
 import type { Row } from './use-row.ts';
@@ -16,7 +16,7 @@ interface Props {
 
 export function RowStrip({ batch, axes, cell, here, row: { values, sink }, chosen, onLetGo }: Props) {
   if (cell === undefined) return <aside class="row-strip" aria-label="Row in focus"><h2>Row</h2><p class="quiet">Point at a cell, or move with the arrow keys, to see what its query looks at. Click, or press Enter, to keep the row and see it as bars.</p></aside>;
-  const from = axes.rows.from[cell], to = axes.rows.to[cell], marks = values && rowMarks(values, 10), text = axes.rowTime ? { before: '', here: axes.rowTime(from, to), after: '' } : around(axes.rowInput, batch, from, 40, to);
+  const from = axes.rows.from[cell], to = axes.rows.to[cell], weights = values && axes.of === 'implied' ? weightMarks(values, 10) : undefined, marks = values && axes.of === 'prob' ? rowMarks(values, 10) : undefined, text = axes.rowTime ? { before: '', here: axes.rowTime(from, to), after: '' } : around(axes.rowInput, batch, from, 40, to);
   // Only a whole distribution has an entropy.
   const whole = axes.renormalised || (!axes.sink && !axes.hidden);
   return (
@@ -25,7 +25,21 @@ export function RowStrip({ batch, axes, cell, here, row: { values, sink }, chose
       <p class="context">{text.before}<mark>{axes.rowsAreTokens ? shown(text.here) : `#${from}`}</mark>{text.after}</p>
       {!values && <p class="quiet">…</p>}
       {sink !== undefined && axes.sink && <p class="quiet" data-testid="row-sink">{Number.isNaN(sink) ? 'does not see' : percent(sink)} {Number.isNaN(sink) ? '' : 'on '}<code>{axes.sink.token}</code>, set apart</p>}
-      {values && !marks && <p class="quiet">{axes.sink || axes.hidden ? 'This query sees no key of those shown.' : 'This query sees no key.'}</p>}
+      {values && !marks && !weights && <p class="quiet">{axes.sink || axes.hidden ? 'This query sees no key of those shown.' : 'This query sees no key.'}</p>}
+      {weights && (
+        <>
+          <p class="quiet">implied weights, largest in size first: signed, and no probabilities</p>
+          <ol>
+            {weights.map(({ key, weight }) => (
+              <li key={key} class={key === here ? 'here' : undefined} data-testid="row-key" data-key={axes.cols.from[key]} data-weight={weight}>
+                <span class="position">{axes.cols.from[key]}</span><code title={axes.colLabel(key)}>{axes.colLabel(key)}</code>
+                <span class="bar"><span class={weight < 0 ? 'negative' : undefined} style={{ width: `${Math.max(0.5, Math.abs(weight / (weights[0].weight || 1)) * 100)}%` }} /></span>
+                <span class="number">{shortNumber(weight)}</span>
+              </li>
+            ))}
+          </ol>
+        </>
+      )}
       {marks && (
         <>
           {whole && <p class="quiet" title="exp(entropy): as many keys, looked at evenly, would have this entropy">entropy {shortNumber(marks.entropyNats)} nats, as if {shortNumber(marks.effectiveKeys)} of {marks.visibleKeys} {axes.words ? 'words' : 'visible keys'}</p>}

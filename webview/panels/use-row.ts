@@ -19,12 +19,12 @@ export function useRow(store: Store, head: HeadRef, axes: MapAxes, cell: number 
     if (cell === undefined || of === undefined || cell >= axes.rows.count) return undefined;
     const rows = [axes.rows.from[cell], axes.rows.to[cell]] as const, height = rows[1] - rows[0];
     const stop = new AbortController(), wait = setTimeout(() => {
-      const ask = (kind: 'prob' | 'score') => store.host.tile({ ...head, rows, cols: [0, axes.keys], height, width: axes.keys, of: kind, reduce: 'mean' }, { signal: stop.signal });
-      ask('prob').then(async ({ data }) => {
+      const ask = (kind: 'prob' | 'score' | 'implied') => store.host.tile({ ...head, rows, cols: [0, axes.keys], height, width: axes.keys, of: kind, reduce: 'mean' }, { signal: stop.signal });
+      ask(axes.of).then(async ({ data }) => {
         const single = axes.cols.plain && height === 1 && !axes.without.length, values = single ? data : joinRow(data, axes.keys, axes.cols, axes.without);
         const sink = axes.sink ? joinRow(data, axes.keys, { count: 1, plain: false, from: Int32Array.of(axes.sink.key), to: Int32Array.of(axes.sink.key + 1) }, [])[0] : undefined, found = { of, values, ...(sink === undefined ? {} : { sink }) };
         setRow(found);
-        if (axes.words || height > 1) return;
+        if (axes.words || height > 1 || axes.of === 'implied') return;
         const scores = await ask('score').then(tile => (single ? tile.data : Float32Array.from(axes.cols.from, key => tile.data[key])), () => undefined);
         if (scores && !stop.signal.aborted) setRow({ ...found, scores });
       }, (error: unknown) => {

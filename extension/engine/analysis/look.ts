@@ -72,7 +72,7 @@ function placeOf({ cell, vision }: Seen, position: number, { tokens }: TraceImag
 async function stateOf(traces: OpenTraces, { trace, batch }: LookRequest, manifest: Manifest, { vision, cell, view }: Seen, between: () => Promise<void>): Promise<StateSinks> {
   const real = manifest.input.real[batch] ?? [], ordinary = Uint8Array.from({ length: view.keys }, (_, j) => (cell[j] === -2 && (real[j] ?? 1) === 1 ? 1 : 0));
   const language = manifest.sites.filter(site => site.stack === view.site.stack && site.kind === 'self').map(site => traces.view(trace, site.name)), found = vision ? undefined : await sinksByState({ store: traces.trace(trace).store, views: language, batch, ordinary }, between);
-  if (!found) throw new UserError('The residual stream of this model is not in the trace, so that its sinks cannot be told by their state.', 'Trace it again with --keep q,k,v,resid, or take sinks by attention.');
+  if (!found) throw new UserError('The residual stream of this model is not in the trace, so that its sinks cannot be told by their state.', 'Trace it again with the setting attnscope.keepResidualStream, or with --keep q,k,v,resid.');
   return found;
 }
 

@@ -6,6 +6,7 @@ import { UserError } from '../../contract/errors.ts';
 import { siteGrid, type SiteGrid } from '../../contract/image-grid.ts';
 import { prepare, type Chosen } from '../compute/rows.ts';
 import { residualName } from '../../contract/site.ts';
+import { hasImplied } from './implied.ts';
 import { metricCards } from './measure-heads.ts';
 import { openTrace, type TraceFile } from '../trace/open.ts';
 import { viewSite, viewStoredSite, type SiteView } from '../trace/site-view.ts';
@@ -23,7 +24,7 @@ export class OpenTraces {
     const trace = openTrace(resolve(file)), id = randomUUID();
     this.#open.set(id, { trace, views: new Map(), heads: new Map() });
     const extents = Object.fromEntries(trace.manifest.sites.map(site => { const { queries, keys } = viewSite(trace.store, site); return [site.name, { queries, keys }]; }));
-    return { trace: id, file: trace.file, bytes: trace.bytes, manifest: trace.manifest, metrics: metricCards, extents, grids: this.grids(id), streams: trace.manifest.sites.filter(site => trace.store.has(residualName(site))).map(({ name }) => name) };
+    return { trace: id, file: trace.file, bytes: trace.bytes, manifest: trace.manifest, metrics: metricCards, extents, grids: this.grids(id), streams: trace.manifest.sites.filter(site => trace.store.has(residualName(site))).map(({ name }) => name), implied: trace.manifest.sites.filter(site => hasImplied(viewSite(trace.store, site))).map(({ name }) => name) };
   }
 
   close(id: string): void {

@@ -7,7 +7,8 @@ import { highKey } from '../trace/visibility.ts';
 import { joinedTile, mostPixels } from './joined-tile.ts';
 import { keysOf, restsOf } from './rests.ts';
 
-export interface TileOf extends Pick<TileRequest, 'batch' | 'head' | 'rows' | 'cols' | 'height' | 'width' | 'of' | 'reduce' | 'join' | 'without'> {
+export interface TileOf extends Pick<TileRequest, 'batch' | 'head' | 'rows' | 'cols' | 'height' | 'width' | 'reduce' | 'join' | 'without'> {
+  readonly of: 'prob' | 'score';
   readonly view: SiteView;
   /** From `prepare`, where the same head was asked for before. */
   readonly prepared?: Chosen;

@@ -5,6 +5,7 @@ import type { AnalysisApi, Progress } from '../../contract/api.ts';
 import { Cancelled } from '../../contract/errors.ts';
 import { serve, type Server } from '../../contract/rpc.ts';
 import { greetParent } from '../../children/child-side.ts';
+import { answerThumbnails, answerTile } from '../analysis/answer-tile.ts';
 import { completeCapture } from '../analysis/complete.ts';
 import { differenceTile } from '../analysis/diff-tile.ts';
 import { diffTraces } from '../analysis/diff.ts';
@@ -13,7 +14,7 @@ import { exportPattern } from '../analysis/export-pattern.ts';
 import { look } from '../analysis/look.ts';
 import { OpenTraces } from '../analysis/open-traces.ts';
 import { summarise } from '../analysis/summaries.ts';
-import { checkHead, computeTile, headRows, thumbnailsOf } from '../analysis/tile.ts';
+import { headRows } from '../analysis/tile.ts';
 import { probeDevice } from '../compute/device.ts';
 import { first } from '../compute/turns.ts';
 import { discardCapture } from '../trace/part-writer.ts';
@@ -26,12 +27,8 @@ const server: Server<AnalysisApi> = {
   open: ({ file }) => traces.open(file),
   close: ({ trace }) => traces.close(trace),
   summaries: ({ files }, { signal }) => summarise(files, signal),
-  tile: (request, { signal }) => first(async () => {
-    const view = traces.view(request.trace, request.site);
-    checkHead(view, request.batch, request.head);
-    return computeTile({ ...request, view, prepared: { ...traces.prepared(request), of: request.of }, between: () => heard(signal) });
-  }),
-  thumbnails: ({ trace, site }) => first(async () => thumbnailsOf(traces.view(trace, site))),
+  tile: (request, { signal }) => first(() => answerTile(traces, request, () => heard(signal))),
+  thumbnails: (request, { signal }) => first(() => answerThumbnails(traces, request, () => heard(signal))),
   rows: ({ trace, site, batch, head }) => first(async () => headRows(traces.view(trace, site), batch, head)),
   look: (request, { signal }) => first(() => look(traces, request, () => heard(signal))),
   picture: ({ trace, picture }) => traces.picture(trace, picture),

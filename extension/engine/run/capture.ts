@@ -41,7 +41,7 @@ async function captureInto(request: TraceRequest, { progress, alter, sparing, ro
   const clock = stopwatch();
   progress({ phase: 'open' });
   const prepared = await prepareRun(request, alter, rowsAtOnce), { stages, main, kept, config, tokenizer, images = [], facts } = prepared;
-  if (request.keep?.resid && !stages.some(stage => stage.plans.some(plan => plan.site.block))) throw new UserError(`The residual stream around the attention of ${basename(main.model.path)} was not found.`, 'Leave resid out of --keep.');
+  if (request.keep?.resid === true && !stages.some(stage => stage.plans.some(plan => plan.site.block))) throw new UserError(`The residual stream around the attention of ${basename(main.model.path)} was not found.`, 'Leave resid out of --keep.');
   const stored = chooseStored(request.dtype ?? 'auto', facts);
   checkRoom(facts, { stored, ...(request.keep?.pattern ? { pattern: true } : {}), ...(request.keep?.z ? { z: true } : {}), ...(request.keep?.resid ? { resid: true } : {}) }, request.out);
   const files = captureFiles(request.out);
@@ -50,7 +50,7 @@ async function captureInto(request: TraceRequest, { progress, alter, sparing, ro
   writers.push(part);
   const side = PartWriter.create(files.side);
   writers.push(side);
-  const staging = { stored, keepZ: request.keep?.z ?? false, keepResid: request.keep?.resid ?? false, keepPattern: request.keep?.pattern ?? false, part, side, progress, lap: clock.lap, ...(sparing === undefined ? {} : { sparing }) }, { decoder } = prepared;
+  const staging = { stored, keepZ: request.keep?.z ?? false, keepResid: Boolean(request.keep?.resid), keepPattern: request.keep?.pattern ?? false, part, side, progress, lap: clock.lap, ...(sparing === undefined ? {} : { sparing }) }, { decoder } = prepared;
   const { staged, input, generated } = decoder ? await runDecoder({ ...prepared, decoder }, staging) : await runStages(stages, staging).then(whole => ({ staged: whole, input: prepared.input(whole.inputs), generated: undefined }));
   const { sites, last } = staged, broken = last && brokenLogit(last);
   const next = last && !broken ? nextTokens(last, id => tokenizer?.token(id) ?? `#${id}`) : [];

@@ -34,6 +34,16 @@ export const settings = {
     label: 'Type of stored queries, keys and values',
     help: '`auto` stores float32 up to 1 GB a trace, then float16. Parity is always computed from the stored values.',
   },
+  'attnscope.keepPatterns': {
+    kind: 'flag', default: false, scope: 'window',
+    label: 'Store whole maps',
+    help: 'Stores every probability in the trace, tokens × tokens numbers a head, and the weights that linear attention implies. Maps of other attention are shown without it: they are computed from queries and keys.',
+  },
+  'attnscope.keepResidualStream': {
+    kind: 'flag', default: false, scope: 'window',
+    label: 'Store the residual stream',
+    help: 'Stores the stream before every block, where it is found. The **Grounding** tab then tells sinks of a vision-language model by their massive activations.',
+  },
   'attnscope.generatedTokens': {
     kind: 'int', default: 24, min: 1, max: 4_096, scope: 'window',
     label: 'Tokens to generate',
