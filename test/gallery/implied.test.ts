@@ -39,6 +39,7 @@ describe.each(['dark', 'light', 'contrast'] as const)('in the %s theme', theme =
   it('thumbnails, map, row and cell say implied weights', () => shown(kept, theme, async () => {
     await at('head-cell', '[data-ready="true"]').nth(1).waitFor();
     expect(await at('head-cell').nth(1).getAttribute('aria-label')).toContain('linear attention, implied weights');
+    expect(await at('implied-note').innerText()).toContain('implied weights, blue below 0');
     await picture(`implied-overview-${theme}`);
     await at('head-cell').nth(1).click();
     await at('map', '[data-ready="true"]').waitFor();

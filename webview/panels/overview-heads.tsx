@@ -11,7 +11,7 @@ import { headRows, type HeadOrder } from '../marks/head-rows.ts';
 import { headEntries, isGrouped, metricNumber, metricScale, type HeadEntry } from '../marks/heads.ts';
 import { ticks, type Scale } from '../marks/scale.ts';
 import { viridisGradient } from '../paint/heat-cells.ts';
-import { onThemeChange } from '../paint/theme.ts';
+import { isLight, onThemeChange } from '../paint/theme.ts';
 import { HeadGrid, type Hot } from './head-grid.tsx';
 import { plainOverview, type OverviewArrangement } from './overview-arrangement.ts';
 import { HeadCard } from './overview-card.tsx';
@@ -78,6 +78,7 @@ export function Heads({ store, state }: Props) {
         <span role="status" id="filter-answer" class={problem ? 'failure' : 'count'} data-testid="filter-answer">{problem ?? (own.filter.trim() ? `${passed.length} of ${entries.length} heads` : `${entries.length} ${entries.length === 1 ? 'head' : 'heads'}`)}</span>
         <span><b>{card.title}</b>: {card.summary}{card.cite ? ` (${card.cite})` : ''}</span>
       </p>
+      {!heat && state.open.implied.length > 0 && <p class="about quiet" data-testid="implied-note">Linear attention: implied weights, blue below 0, {isLight() ? 'red' : 'orange'} above. They are signed, and no probabilities.</p>}
       {heat && <MetricLegend card={card} scale={scale} entries={entries} />}
       <div class={`grid-and-ranking${beside ? ' side-by-side' : ''}`} ref={frame}>
         {!beside && ranking}

@@ -29,7 +29,7 @@ export function RowStrip({ batch, axes, cell, here, row: { values, sink }, chose
       {weights && (
         <>
           <p class="quiet">implied weights, largest in size first: signed, and no probabilities</p>
-          <ol>
+          <ol class="weights">
             {weights.map(({ key, weight }) => (
               <li key={key} class={key === here ? 'here' : undefined} data-testid="row-key" data-key={axes.cols.from[key]} data-weight={weight}>
                 <span class="position">{axes.cols.from[key]}</span><code title={axes.colLabel(key)}>{axes.colLabel(key)}</code>
