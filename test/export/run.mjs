@@ -3,18 +3,9 @@ import { build } from 'esbuild';
 import { spawnSync } from 'node:child_process';
 import { join, resolve } from 'node:path';
 import { ensurePackages } from '../bed/packages.mjs';
-import { cache, once, run } from '../bed/run.mjs';
+import { ensureTorch } from '../bed/torch.mjs';
 
-const root = resolve(import.meta.dirname, '../..'), folder = join(cache, 'torch-venv');
-const pins = ['torch==2.11.0', 'transformers==5.17.0', 'onnx==1.23.2', 'onnxscript==0.7.2', 'onnxruntime==1.30.0', 'safetensors==0.8.0'];
-let python = process.env.ATTNSCOPE_TORCH_PYTHON;
-if (!python) {
-  python = join(folder, 'bin/python');
-  await once({ stamp: join(folder, 'stamp'), key: pins.join(' '), product: python, what: `Python packages ${pins.join(', ')}` }, async () => {
-    await run('python3', ['-m', 'venv', '--clear', folder]);
-    await run(python, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--only-binary=:all:', ...pins], { timeoutMs: 1_800_000 });
-  });
-}
+const root = resolve(import.meta.dirname, '../..'), python = await ensureTorch();
 await ensurePackages();
 const built = spawnSync(process.execPath, ['build.mjs'], { cwd: root, stdio: 'inherit' });
 if (built.status !== 0) process.exit(built.status ?? 1);
