@@ -25,9 +25,9 @@ export async function checkModel(vsix, workspace, env) {
     judge(shown);
     report(shown);
     await page.screenshot({ path: picture });
+    await showSinks(page, 'dark');
     await wear(page, 'light');
-    await overview(page);
-    await page.screenshot({ path: join(results, 'smollm2-light.png') });
+    await showSinks(page, 'light');
     return 0;
   } catch (error) {
     await opened?.page.screenshot({ path: picture }).catch(() => undefined);
@@ -54,6 +54,21 @@ export async function traceAsChat(page) {
   return readOverview(await overview(page));
 }
 
+/** The bars of every layer must say what the sentences say: the first token in the middle layers, a later one before them. A click on one leads to its heads. */
+async function showSinks(page, theme) {
+  const frame = await overview(page), bars = frame.locator('[data-testid="sink-layer"]');
+  const found = await bars.evaluateAll(all => all.map(one => ({ main: Number(one.dataset.main), second: Number(one.dataset.second) })));
+  const mean = (from, to, of) => found.slice(from, to).reduce((sum, one) => sum + one[of], 0) / (to - from);
+  if (found.length !== layers || !(mean(12, 20, 'main') > 0.4) || !(mean(4, 10, 'second') > 0.25) || !(mean(12, 20, 'second') < 0.1)) throw new Error(`The bars of the layers show ${JSON.stringify(found)}.`);
+  await frame.locator('[data-testid="sinks"]').evaluate(element => element.scrollIntoView());
+  await page.waitForTimeout(700);
+  await page.screenshot({ path: join(results, `smollm2-sinks-${theme}.png`) });
+  await bars.nth(4).click();
+  await frame.locator('[data-testid="head-cell"][data-label="L4H0"]:focus[data-ready]').waitFor();
+  await page.waitForTimeout(700);
+  await page.screenshot({ path: join(results, `smollm2-heads-${theme}.png`) });
+}
+
 function judge({ heads: cells, parity, next, verdicts }) {
   if (cells.length !== layers * heads) throw new Error(`The Overview shows ${cells.length} heads, not ${layers * heads}.`);
   if (parity.level !== 'ok') throw new Error(`The parity badge is ${parity.level}: ${parity.text}.`);
@@ -67,5 +82,5 @@ function report({ prompt, sites, parity, verdicts, heads: cells }) {
   say(`sites: ${sites}`);
   say(`parity: ${parity.text}`);
   say(`middle layers: ${middle.filter(head => head.sink > 0.5).length} of ${middle.length} heads have a sink of more than half`);
-  for (const verdict of verdicts) say(verdict);
+  for (const verdict of verdicts) say(verdict.split('\n')[0]);
 }

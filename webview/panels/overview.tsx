@@ -10,6 +10,7 @@ import { badge } from '../marks/parity.ts';
 import { percent } from '../marks/scale.ts';
 import { isSpecial, shown } from '../marks/tokens.ts';
 import { Heads } from './overview-heads.tsx';
+import { Sinks } from './overview-sinks.tsx';
 import { StepLooks } from './step-looks.tsx';
 import type { Store } from './store.ts';
 import '../overview.css';
@@ -31,6 +32,7 @@ export function Overview({ store, state }: Props) {
       </header>
       <Prompt state={state} batch={batch} step={store.arrangement.value.step} />
       <Verdicts store={store} state={state} />
+      <Sinks state={state} batch={batch} />
       <StepLooks store={store} state={state} />
       <Heads store={store} state={state} />
     </div>

@@ -9,8 +9,8 @@ import { paddingSeen } from './padding-seen.ts';
 import { parity } from './parity.ts';
 import { positionHeads } from './position-heads.ts';
 import { saturatedHeads } from './saturated-heads.ts';
-import { secondarySinks } from './secondary-sinks.ts';
 import { sinkValues } from './sink-values.ts';
+import { sinksSecond } from './sinks-second.ts';
 import { sinks } from './sinks.ts';
 import { softcapLost } from './softcap-lost.ts';
 import { unknownTokens } from './unknown-tokens.ts';
@@ -25,8 +25,8 @@ export const verdicts: readonly VerdictRule[] = [
   parity,
   positionHeads,
   saturatedHeads,
-  secondarySinks,
   sinkValues,
+  sinksSecond,
   sinks,
   softcapLost,
   unknownTokens,

@@ -14,6 +14,6 @@ function judgeStack(trace: Judged, stack: string): readonly Verdict[] {
   return [{
     rule: 'sinks', level: 'info',
     text: `${Math.round(share * 100)} % of heads${stackName(stack)} (${heads.length} of ${all.length}) put over ${threshold} of their attention on position ${position}${tokenName(trace, stack, heads)}.`,
-    evidence: { threshold, value: share, heads: heads.map(head => head.label), position, strongest: heads[0].score },
+    evidence: { threshold, value: share, stack, heads: heads.map(head => head.label), position, strongest: heads[0].score },
   }];
 }
