@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { openBrowser } from '../bed/browser.mjs';
 import { startCodeServer } from '../bed/code-server.mjs';
 import { results, say } from '../bed/run.mjs';
-import { notifications, openWorkbench, rowMenu } from '../bed/workbench.mjs';
+import { notifications, openWorkbench, rowMenu, webviewFrame } from '../bed/workbench.mjs';
 import { overview, readOverview, wear } from '../workbench/steps.mjs';
 
 export const question = 'What is the capital of France, and why is it famous?';
@@ -51,6 +51,8 @@ export async function traceAsChat(page) {
   await page.locator('.quick-input-title', { hasText: 'prompt' }).waitFor();
   await page.locator('.quick-input-widget input').first().fill(question);
   await page.locator('.quick-input-list .monaco-list-row', { hasText: 'As a chat message' }).first().click();
+  // Two dozen tokens of a real model, on whatever machine this is.
+  await webviewFrame(page, '[data-testid="head-grid"]', 300_000);
   return readOverview(await overview(page));
 }
 
@@ -65,6 +67,7 @@ async function showSinks(page, theme) {
   await page.screenshot({ path: join(results, `smollm2-sinks-${theme}.png`) });
   await bars.nth(4).click();
   await frame.locator('[data-testid="head-cell"][data-label="L4H0"]:focus[data-ready]').waitFor();
+  await page.mouse.move(5, 5);
   await page.waitForTimeout(700);
   await page.screenshot({ path: join(results, `smollm2-heads-${theme}.png`) });
 }

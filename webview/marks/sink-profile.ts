@@ -27,7 +27,7 @@ export function sinkProfile(manifest: Pick<Manifest, 'sites' | 'heads' | 'parity
   if (!found || typeof stack !== 'string' || position === undefined) return undefined;
   const sites = manifest.sites.filter(site => site.stack === stack && site.kind === 'self' && manifest.heads[site.name]?.length);
   if (sites.length < fewestLayers) return undefined;
-  const other = placeOf(manifest.verdicts.find(verdict => verdict.rule === 'sinks-second' && verdict.evidence['stack'] === stack));
+  const other = placeOf(manifest.verdicts.find(verdict => verdict.rule === 'two-sinks' && verdict.evidence['stack'] === stack));
   const start = Math.max(0, manifest.input.real[batch]?.indexOf(1) ?? 0), place = (at: number): SinkPlace => ({ position: at, token: word(tokenAt(manifest.input, batch, at + start)) });
   const layers = sites.map(site => {
     const heads = manifest.heads[site.name].filter(head => head.batch === batch), failed = standing(manifest.parity[site.name]) === 'failed' || !heads.length, mean = (of: (head: typeof heads[number]) => number): number | undefined => (failed ? undefined : heads.reduce((sum, head) => sum + of(head), 0) / heads.length);

@@ -10,7 +10,7 @@ export function Sinks({ state, batch }: { readonly state: TracePanelState; reado
   return (
     <section class="sinks" data-testid="sinks">
       <h2>Sinks, layer by layer <span class="quiet">mean over a layer’s heads of the attention that the token gets from the queries that see it</span></h2>
-      <p class="keys"><Key which="main" place={main} />{second && <Key which="second" place={second} />}</p>
+      <p class="places"><Key which="main" place={main} />{second && <Key which="second" place={second} />}</p>
       <div class="profile" role="group" aria-label="Sinks, layer by layer">
         <span class="ends" aria-hidden="true"><span>100%</span><span>0</span></span>
         {layers.map((layer, n) => (

@@ -10,9 +10,9 @@ import { parity } from './parity.ts';
 import { positionHeads } from './position-heads.ts';
 import { saturatedHeads } from './saturated-heads.ts';
 import { sinkValues } from './sink-values.ts';
-import { sinksSecond } from './sinks-second.ts';
 import { sinks } from './sinks.ts';
 import { softcapLost } from './softcap-lost.ts';
+import { twoSinks } from './two-sinks.ts';
 import { unknownTokens } from './unknown-tokens.ts';
 
 export const verdicts: readonly VerdictRule[] = [
@@ -26,8 +26,8 @@ export const verdicts: readonly VerdictRule[] = [
   positionHeads,
   saturatedHeads,
   sinkValues,
-  sinksSecond,
   sinks,
   softcapLost,
+  twoSinks,
   unknownTokens,
 ];

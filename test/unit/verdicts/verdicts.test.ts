@@ -76,11 +76,11 @@ describe('what the rules say, and where they are silent', () => {
   it('a second sink', () => {
     // From query 12 on, both get the same, and nearly all of what there is.
     const e = Math.exp(40 / Math.sqrt(96)), mean = Array.from({ length: 11 }, (_, n) => e / (2 * e + n + 12)).reduce((a, b) => a + b, 0) / 11;
-    expect(texts('two-sinks', 'sinks-second')).toEqual([`A second sink stands at position 12 (#1): 100 % of heads (2 of 2, layer 0) give it over 0.2 of the attention of the other queries that see it, ${Math.round(mean * 100)} % on average (L0H0 ${mean.toFixed(2)}).`]);
-    expect(said('two-sinks', 'sinks-second')[0].evidence['mean']).toBeCloseTo(mean, 5);
-    expect(said('two-sinks', 'sinks-second')[0]).toMatchObject({ level: 'info', evidence: { threshold: 0.2, value: 1, heads: ['L0H0', 'L0H1'], position: 12, mainPosition: 0, query: 23, key: 12, layers: '0', positions: [12] } });
+    expect(texts('two-sinks', 'two-sinks')).toEqual([`A second sink stands at position 12 (#1): 100 % of heads (2 of 2, layer 0) give it over 0.2 of the attention of the other queries that see it, ${Math.round(mean * 100)} % on average (L0H0 ${mean.toFixed(2)}).`]);
+    expect(said('two-sinks', 'two-sinks')[0].evidence['mean']).toBeCloseTo(mean, 5);
+    expect(said('two-sinks', 'two-sinks')[0]).toMatchObject({ level: 'info', evidence: { threshold: 0.2, value: 1, heads: ['L0H0', 'L0H1'], position: 12, mainPosition: 0, query: 23, key: 12, layers: '0', positions: [12] } });
     expect(texts('two-sinks', 'sinks')).toEqual(['100 % of heads (2 of 2) put over 0.3 of their attention on position 0 (#1).']);
-    for (const silent of ['sink', 'even', 'previous', 'induction', 'local', 'valueless', 'words']) expect(texts(silent, 'sinks-second'), silent).toEqual([]);
+    for (const silent of ['sink', 'even', 'previous', 'induction', 'local', 'valueless', 'words']) expect(texts(silent, 'two-sinks'), silent).toEqual([]);
   });
   it('previous token', () => {
     const [{ text, evidence }] = said('previous', 'position-heads');

@@ -12,7 +12,7 @@ const layers = (count: number, of: (layer: number) => readonly HeadStats[]): Pic
 const input = { ids: [[1, 2, 3]], tokens: [['<bos>', ' a', '\n']], spans: [], real: [[1, 1, 1]] }, parity: Record<string, Parity> = { 'blocks.3.attn': { ok: false } as Parity };
 const deep: Input = {
   ...layers(8, n => [head(0, { firstTokenShare: n / 10, secondarySink: 0.5, secondarySinkKey: 2 }), head(1, { firstTokenShare: 0.1, secondarySink: 0.9, secondarySinkKey: n < 4 ? 2 : 1 })]),
-  parity, input, verdicts: [verdict('float16-range', 7), verdict('sinks', 0), verdict('sinks-second', 2)],
+  parity, input, verdicts: [verdict('float16-range', 7), verdict('sinks', 0), verdict('two-sinks', 2)],
 };
 
 describe('sinks, layer by layer', () => {
@@ -26,7 +26,7 @@ describe('sinks, layer by layer', () => {
     expect([profile.layers[3].main, profile.layers[3].second]).toEqual([undefined, undefined]);
   });
   it('positions count from the first real token', () => {
-    const padded: Input = { ...deep, input: { ...input, real: [[0, 1, 1]] }, verdicts: [verdict('sinks', 0), verdict('sinks-second', 1)] }, profile = sinkProfile(padded, 0)!;
+    const padded: Input = { ...deep, input: { ...input, real: [[0, 1, 1]] }, verdicts: [verdict('sinks', 0), verdict('two-sinks', 1)] }, profile = sinkProfile(padded, 0)!;
     expect([profile.main.token, profile.second?.token]).toEqual(['a', '⏎']);
     expect(profile.layers[0].second).toBeCloseTo(0.7, 12);
   });
@@ -35,7 +35,7 @@ describe('sinks, layer by layer', () => {
     expect([moved.layers[0].main, moved.layers[0].second, moved.second]).toEqual([0.4, undefined, undefined]);
   });
   it('nothing without a sink, in few layers, and of traces that do not say where', () => {
-    expect(sinkProfile({ ...deep, verdicts: [verdict('sinks-second', 2)] }, 0)).toBeUndefined();
+    expect(sinkProfile({ ...deep, verdicts: [verdict('two-sinks', 2)] }, 0)).toBeUndefined();
     expect(sinkProfile({ ...deep, ...layers(7, () => [head(0, {})]) }, 0)).toBeUndefined();
     const { stack: _, ...older } = verdict('sinks', 0).evidence;
     expect(sinkProfile({ ...deep, verdicts: [{ ...verdict('sinks', 0), evidence: older as Verdict['evidence'] }] }, 0)).toBeUndefined();

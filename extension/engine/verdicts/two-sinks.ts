@@ -8,8 +8,8 @@ const threshold = 0.2;
 /** Of the heads of one layer at least: a sink lies in the residual stream, which they all read; less is a head's own habit. */
 const share = 0.5;
 
-export const sinksSecond: VerdictRule = {
-  id: 'sinks-second', title: 'Secondary sinks', summary: `A later position, beside the main sink, to which at least ${share * 100} % of a layer's heads give over ${threshold} of the attention of the other queries that see it (Wong 2025, 2512.22213).`,
+export const twoSinks: VerdictRule = {
+  id: 'two-sinks', title: 'Secondary sinks', summary: `A later position, beside the main sink, to which at least ${share * 100} % of a layer's heads give over ${threshold} of the attention of the other queries that see it (Wong 2025, 2512.22213).`,
   judge: trace => [...new Set(trace.manifest.sites.map(site => site.stack))].flatMap(stack => judgeStack(trace, stack)),
 };
 
@@ -21,7 +21,7 @@ function judgeStack(trace: Judged, stack: string): readonly Verdict[] {
   if (!places.length) return [];
   const [{ position, heads }] = places, [strongest] = heads, part = heads.length / all.length, layers = layersText(heads.map(head => head.site.layer)), mean = heads.reduce((sum, head) => sum + head.score, 0) / heads.length;
   return [{
-    rule: 'sinks-second', level: 'info',
+    rule: 'two-sinks', level: 'info',
     text: `A second sink stands at position ${position}${tokenName(trace, stack, heads)}: ${Math.round(part * 100)} % of heads${stackName(stack)} (${heads.length} of ${all.length}, layer${/[-,]/.test(layers) ? 's' : ''} ${layers}) give it over ${threshold} of the attention of the other queries that see it, ${percent(mean)} on average (${strongest.label} ${strongest.score.toFixed(2)})${places.length > 1 ? `; ${count(places.length - 1, 'more position')} ${places.length === 2 ? 'is' : 'are'} like it` : ''}.`,
     evidence: { threshold, value: part, stack, heads: heads.map(head => head.label), position, query: trace.manifest.input.tokens[strongest.stats.batch].length - 1, key: strongest.key, mean, strongest: strongest.score, layers, mainPosition: main.position, positions: places.map(place => place.position), seen: 'attention alone' },
   }];
