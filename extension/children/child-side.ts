@@ -24,8 +24,9 @@ export function greetParent(role: Hello['role'], versions: Readonly<Record<strin
  * looks every half second whether the parent is still the same.
  */
 function watchParent(): void {
+  // Asked here: on a busy machine the parent may be gone before the thread runs, and whoever inherits us would be taken for it.
   const watch = `
-    const parent = process.ppid;
+    const parent = ${process.ppid};
     setInterval(() => {
       let alive = process.ppid === parent;
       try { process.kill(parent, 0); } catch (error) { alive = alive && error.code === 'EPERM'; }
