@@ -8,8 +8,8 @@ import { writeSkeleton } from '../../extension/engine/onnx/writer.ts';
 import { viewGraph } from '../../extension/engine/onnx/graph-view.ts';
 import { capture } from '../../extension/engine/run/capture.ts';
 import { weigh } from '../../extension/engine/run/weigh.ts';
-import { collectGarbage } from '../../extension/engine/run/runtime.ts';
-import { planTaps } from '../../extension/engine/run/taps.ts';
+import { collectGarbage } from '../../extension/engine/run/session/runtime.ts';
+import { planTaps } from '../../extension/engine/run/taps/taps.ts';
 import { recognise, recogniseInlined } from '../../extension/engine/sites/recognise.ts';
 import { readIndex } from '../../extension/engine/trace/part-writer.ts';
 

@@ -7,7 +7,7 @@ import type { TraceRequest } from '../../extension/contract/api.ts';
 import { completeCapture } from '../../extension/engine/analysis/complete.ts';
 import { exportPattern } from '../../extension/engine/analysis/export-pattern.ts';
 import { capture } from '../../extension/engine/run/capture.ts';
-import { isPast } from '../../extension/engine/run/input-names.ts';
+import { isPast } from '../../extension/engine/run/inputs/input-names.ts';
 import { prepareRun } from '../../extension/engine/run/prepare-run.ts';
 import { openTrace } from '../../extension/engine/trace/open.ts';
 import { reportModel } from '../../extension/engine/sites/report-model.ts';

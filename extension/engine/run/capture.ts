@@ -6,11 +6,11 @@ import { modelInfo } from '../onnx/open.ts';
 import type { SitePlan } from '../sites/site-plan.ts';
 import type { CaptureIndex } from '../trace/capture.ts';
 import { PartWriter, captureFiles, discardCapture, writeIndex } from '../trace/part-writer.ts';
-import { brokenLogit, nextTokens } from './next-tokens.ts';
-import { runDecoder } from './decoder-run.ts';
+import { brokenLogit, nextTokens } from './generate/next-tokens.ts';
+import { runDecoder } from './generate/decoder-run.ts';
 import { prepareRun } from './prepare-run.ts';
 import { chooseStored, checkRoom } from './room.ts';
-import { collectGarbage, runtimeVersions } from './runtime.ts';
+import { collectGarbage, runtimeVersions } from './session/runtime.ts';
 import { runStages } from './stages.ts';
 
 export interface CaptureHooks {

@@ -1,36 +1,34 @@
 /** What a run stands on before it is made: the model, the sites that are kept, the prompt as tokens, every input, and what it will take. */
-import { dirname } from 'node:path';
 import type { TraceRequest } from '../../contract/api.ts';
 import { UserError } from '../../contract/errors.ts';
 import type { RunFacts } from '../../contract/estimate.ts';
 import type { KeptLayers, TraceInput } from '../../contract/trace.ts';
-import { readChatTemplate } from '../folder/chat-template.ts';
 import { viewGraph } from '../onnx/graph-view.ts';
 import type { Model } from '../onnx/model.ts';
 import { inlineModel } from '../onnx/inline.ts';
 import { openModel } from '../onnx/open.ts';
-import { openInputs } from '../onnx/picture-input.ts';
 import { openPair, statesInput } from '../sites/parts.ts';
 import { recognise, recogniseInlined, type Assumed } from '../sites/recognise.ts';
 import type { SitePlan } from '../sites/site-plan.ts';
 import { openVisionLanguage } from '../sites/vision-language.ts';
-import { stepsBehind } from './cache-steps.ts';
-import { decoderTokens } from './decode-in-one.ts';
-import type { RunImage } from './image-input.ts';
-import { readGeneration, type Generation } from './generation.ts';
-import { isPast } from './input-names.ts';
-import { fillInputs, type Inputs } from './inputs.ts';
+import { stepsBehind } from './generate/cache-steps.ts';
+import { decoderTokens } from './generate/decode-in-one.ts';
+import type { RunImage } from './inputs/image-input.ts';
+import { readGeneration, type Generation } from './generate/generation.ts';
+import { isPast } from './inputs/input-names.ts';
+import { fillInputs, type Inputs } from './inputs/inputs.ts';
 import { keptOf } from './kept-layers.ts';
-import { cacheOf, type CachePair } from './kv-cache.ts';
-import { withImage, withTokens } from './look-at.ts';
-import { readConfig, type ModelConfig } from './model-config.ts';
-import { logitsOutput } from './next-tokens.ts';
+import { cacheOf, type CachePair } from './generate/kv-cache.ts';
+import { withImage, withTokens } from './inputs/look-at.ts';
+import { readConfig, type ModelConfig } from './inputs/model-config.ts';
+import { readPrompt } from './inputs/read-prompt.ts';
+import { logitsOutput } from './generate/next-tokens.ts';
 import { prepareLlava } from './prepare-llava.ts';
 import { preparePair } from './prepare-pair.ts';
 import { factsOf, requestedTokens, rowsThatFit } from './room.ts';
 import type { Stage } from './stages.ts';
-import { readGivenTensors } from './tensor-file.ts';
-import { loadTokenizer, type TextTokenizer } from './tokenizer.ts';
+import { readGivenTensors } from './inputs/tensor-file.ts';
+import { loadTokenizer, type TextTokenizer } from './tokens/tokenizer.ts';
 import { traceInput } from './trace-input.ts';
 
 export interface Prepared {
@@ -91,29 +89,4 @@ function givesStates({ prompt }: TraceRequest, decoder: Model): boolean {
   const states = statesInput(decoder);
   if (prompt.kind !== 'tensors' || states === undefined) return false;
   try { return readGivenTensors(prompt.file, [states]).size > 0; } catch { return false; }
-}
-
-export interface Prompt { readonly ids?: readonly number[]; readonly types?: readonly number[]; readonly segments?: readonly number[]; readonly tensors?: ReturnType<typeof readGivenTensors>; readonly samples?: number; readonly tokens?: readonly string[]; readonly spans?: TraceInput['spans'][number]; /** The text, where the chat template made it of a message. */ readonly text?: string }
-
-/** The prompt as tokens, or as tensors. */
-export async function readPrompt(request: TraceRequest, model: Model, tokenizer: TextTokenizer | undefined): Promise<Prompt> {
-  switch (request.prompt.kind) {
-    case 'image': return {};
-    case 'audio': throw new UserError(`${model.path} takes no sound.`, 'Choose the folder of a speech model such as Whisper, with its encoder and decoder.');
-    case 'ids': return { ids: request.prompt.ids };
-    case 'tensors': return { tensors: readGivenTensors(request.prompt.file, openInputs(model).map(input => input.name)) };
-    case 'text': {
-      if (!tokenizer) throw new UserError(`There is no tokenizer.json beside ${model.path}, so that text cannot be turned into tokens.`, `Put it into ${dirname(model.path)}, or give token ids with --ids.`);
-      const { pair, chat } = request.prompt, text = chat ? chatText(model, request.prompt.text) : request.prompt.text, { ids, tokens, spans, types, segments } = tokenizer.encode(text, pair, chat);
-      if (!ids.length) throw new UserError('The prompt has no tokens.', 'Give some text.');
-      return { ids, tokens, spans, types, ...(chat ? { text } : {}), ...(pair !== undefined ? { segments } : {}) };
-    }
-  }
-}
-
-/** `message` in the model's chat template. Errors: `UserError` where it has none, or where the message does not go through it. */
-function chatText(model: Model, message: string): string {
-  const template = readChatTemplate(model.path);
-  if (!template) throw new UserError(`There is no chat template beside ${model.path} (chat_template.jinja, or chat_template in tokenizer_config.json).`, 'Give the prompt as plain text.');
-  return template.render(message);
 }

@@ -8,7 +8,7 @@ import type { Model, Node } from '../onnx/model.ts';
 import { elementCount } from '../onnx/tensors.ts';
 import type { SitePlan } from '../sites/site-plan.ts';
 import { headerSpaceFor } from '../trace/part-writer.ts';
-import type { Inputs } from './inputs.ts';
+import type { Inputs } from './inputs/inputs.ts';
 
 export interface Tokens { readonly batch: number; readonly length: number; /** Keys of cross-attention, where they are not as many. */ readonly source?: number }
 

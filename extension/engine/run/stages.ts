@@ -6,15 +6,15 @@ import { writeSkeleton } from '../onnx/writer.ts';
 import type { SitePlan } from '../sites/site-plan.ts';
 import type { SiteCapture } from '../trace/capture.ts';
 import type { PartWriter } from '../trace/part-writer.ts';
-import type { Feed } from './feeds.ts';
-import { fileStamp, startHash } from './file-hash.ts';
-import type { Inputs } from './inputs.ts';
-import { withRuntime } from './kept-runtime.ts';
-import { keptRowsOf, ownFeeds } from './own-feeds.ts';
-import { placesOf, shapesKnown } from './places.ts';
-import type { FetchedTensor } from './runtime.ts';
-import { planTaps } from './taps.ts';
-import { writeSite } from './write-site.ts';
+import type { Feed } from './inputs/feeds.ts';
+import { fileStamp, startHash } from './session/file-hash.ts';
+import type { Inputs } from './inputs/inputs.ts';
+import { withRuntime } from './session/kept-runtime.ts';
+import { keptRowsOf, ownFeeds } from './taps/own-feeds.ts';
+import { placesOf, shapesKnown } from './taps/places.ts';
+import type { FetchedTensor } from './session/runtime.ts';
+import { planTaps } from './taps/taps.ts';
+import { writeSite } from './taps/write-site.ts';
 
 /** One graph of a run: a lone model is one stage; an encoder and a decoder, or a vision encoder, an embedding and a language model, are several. */
 export interface Stage {

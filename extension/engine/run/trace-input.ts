@@ -1,12 +1,12 @@
 /** What the manifest says a model was given: text, ids, tokens and their spans. */
 import type { TraceRequest } from '../../contract/api.ts';
 import type { TokenSequence, TraceInput } from '../../contract/trace.ts';
-import { givenTokens } from './decode.ts';
-import type { Inputs } from './inputs.ts';
-import type { ModelConfig } from './model-config.ts';
-import type { Prompt } from './prepare-run.ts';
-import type { TokenSide } from './token-sides.ts';
-import type { TextTokenizer } from './tokenizer.ts';
+import { givenTokens } from './generate/decode.ts';
+import type { Inputs } from './inputs/inputs.ts';
+import type { ModelConfig } from './inputs/model-config.ts';
+import type { Prompt } from './inputs/read-prompt.ts';
+import type { TokenSide } from './inputs/token-sides.ts';
+import type { TextTokenizer } from './tokens/tokenizer.ts';
 
 export function traceInput(request: TraceRequest, prompt: Prompt, inputs: Inputs, { tokenizer, config, tokens }: { readonly tokenizer: TextTokenizer | undefined; readonly config: ModelConfig; readonly tokens: { readonly batch: number; readonly length: number } }): TraceInput {
   const source = inputs.sides.find(side => side.name === 'text'), decoder = inputs.sides.find(side => side.name === 'decoder'), side = source ?? decoder;

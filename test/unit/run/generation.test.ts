@@ -8,10 +8,10 @@ import type { Manifest } from '../../../extension/contract/trace.ts';
 import { completeCapture } from '../../../extension/engine/analysis/complete.ts';
 import { openModel } from '../../../extension/engine/onnx/open.ts';
 import { capture } from '../../../extension/engine/run/capture.ts';
-import { numbersOfFeed } from '../../../extension/engine/run/feeds.ts';
-import { fillInputs } from '../../../extension/engine/run/inputs.ts';
-import { cacheOf } from '../../../extension/engine/run/kv-cache.ts';
-import { greedy, sampled } from '../../../extension/engine/run/sampling.ts';
+import { numbersOfFeed } from '../../../extension/engine/run/inputs/feeds.ts';
+import { fillInputs } from '../../../extension/engine/run/inputs/inputs.ts';
+import { cacheOf } from '../../../extension/engine/run/generate/kv-cache.ts';
+import { greedy, sampled } from '../../../extension/engine/run/generate/sampling.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'attnscope-generation-')), zoo = join(import.meta.dirname, '../../zoo');
 const cached = join(zoo, 'folders/llama_cache'), plain = join(zoo, 'models/gpt2/eager-ts.onnx');

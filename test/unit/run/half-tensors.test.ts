@@ -7,7 +7,7 @@ it('hold their bits, and the type stays where it was', async () => {
   const before = Object.getOwnPropertyDescriptor(globalThis, 'Float16Array'), own = before ?? { value: Float16Array, writable: true, enumerable: false, configurable: true };
   Object.defineProperty(globalThis, 'Float16Array', own);
   try {
-    await import('../../../extension/engine/run/runtime.ts');
+    await import('../../../extension/engine/run/session/runtime.ts');
     expect(Object.getOwnPropertyDescriptor(globalThis, 'Float16Array')).toEqual(own);
     const bits = Uint16Array.of(0x3c00, 0xc000), tensor = new ort.Tensor('float16', bits, [2]);
     expect((tensor.data as unknown as Uint16Array).constructor).toBe(Uint16Array);

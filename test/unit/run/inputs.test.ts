@@ -9,9 +9,9 @@ import { tensorOf } from '../../../extension/engine/onnx/encode.ts';
 import { dataType, type Model, type NewTensor, type ValueInfo } from '../../../extension/engine/onnx/model.ts';
 import { modelFromBytes } from '../../../extension/engine/onnx/open.ts';
 import { encodeHeader } from '../../../extension/engine/trace/safetensors.ts';
-import { fillInputs, type Given } from '../../../extension/engine/run/inputs.ts';
-import { readConfig } from '../../../extension/engine/run/model-config.ts';
-import { readGivenTensors } from '../../../extension/engine/run/tensor-file.ts';
+import { fillInputs, type Given } from '../../../extension/engine/run/inputs/inputs.ts';
+import { readConfig } from '../../../extension/engine/run/inputs/model-config.ts';
+import { readGivenTensors } from '../../../extension/engine/run/inputs/tensor-file.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'attnscope-inputs-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

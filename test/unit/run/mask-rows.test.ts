@@ -1,6 +1,6 @@
 /** Masks put together from pieces of rows: rules are found exactly, what is none is kept, and what is too large is refused. */
 import { describe, expect, it } from 'vitest';
-import { MaskRows, type WholeMask } from '../../../extension/engine/run/mask-rows.ts';
+import { MaskRows, type WholeMask } from '../../../extension/engine/run/taps/mask-rows.ts';
 
 const none = { causal: false, window: null } as const;
 /** Feeds `sees` to a mask in pieces that end at `ends`, as additive masks. */

@@ -10,7 +10,7 @@ import type { Manifest } from '../../../extension/contract/trace.ts';
 import { completeCapture } from '../../../extension/engine/analysis/complete.ts';
 import { exportPattern } from '../../../extension/engine/analysis/export-pattern.ts';
 import { capture } from '../../../extension/engine/run/capture.ts';
-import { readDecodingRules } from '../../../extension/engine/run/decoding-rules.ts';
+import { readDecodingRules } from '../../../extension/engine/run/generate/decoding-rules.ts';
 import { reportSites } from '../../../extension/engine/sites/parts.ts';
 import { openTrace } from '../../../extension/engine/trace/open.ts';
 import { readReference, type ZooTensor } from '../../zoo/cases.ts';

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { UserError } from '../../../extension/contract/errors.ts';
-import { loadTokenizer, tokenizerOf } from '../../../extension/engine/run/tokenizer.ts';
+import { loadTokenizer, tokenizerOf } from '../../../extension/engine/run/tokens/tokenizer.ts';
 
 interface Fixture { readonly tokenizers: string; readonly tokenizer: Record<string, unknown>; readonly cases: readonly { readonly text: string; readonly ids: readonly number[]; readonly spans: readonly (readonly [number, number] | null)[] }[] }
 const fixtures = join(import.meta.dirname, 'fixtures');

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { TraceInput } from '../../../extension/contract/trace.ts';
-import { tokenizerOf } from '../../../extension/engine/run/tokenizer.ts';
+import { tokenizerOf } from '../../../extension/engine/run/tokens/tokenizer.ts';
 import { findText, nextMatch } from '../../../webview/marks/find-text.ts';
 import { hasWords, wordText, wordsOf } from '../../../webview/marks/words.ts';
 
