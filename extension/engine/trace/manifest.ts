@@ -15,7 +15,7 @@ const record = <S extends v.GenericSchema>(item: S) => v.record(name, item);
 const pair = v.tuple([whole, whole]);
 
 const site = v.object({
-  name, stack: v.pipe(name, v.regex(/^[a-z]*$/)), layer: v.pipe(index, v.maxValue(100_000)), kind: v.picklist(['self', 'cross']), form: v.picklist(['dense', 'window', 'reduced', 'linear']),
+  name: v.pipe(name, v.minLength(1)), stack: v.pipe(name, v.regex(/^[a-z]*$/)), layer: v.pipe(index, v.maxValue(100_000)), kind: v.picklist(['self', 'cross']), form: v.picklist(['dense', 'window', 'reduced', 'linear']),
   heads: size, kvHeads: size, headDim: size, valueDim: size,
   mask: v.object({ causal: v.boolean(), window: v.nullable(v.union([whole, pair])), padding: v.boolean(), additive: v.boolean() }),
   scale: v.nullable(number), softcap: v.nullable(number), sinkLogit: v.boolean(), alignmentHeads: v.optional(list(index, 10_000)), operator: name, node: text,

@@ -51,7 +51,7 @@ export function tokenizerOf(json: Record<string, unknown>, file: string): TextTo
   if (!parsed.success) throw new UserError(`${file} is no tokenizer: ${issueText(parsed.issues)}.`, 'Download it again, or give token ids with --ids.');
   const config: Json = { normalizer: null, pre_tokenizer: null, post_processor: null, decoder: null, ...json, added_tokens: parsed.output.added_tokens ?? [] };
   let library: Tokenizer;
-  try { library = new Tokenizer(config, {}); } catch (error) { throw new UserError(`${file} cannot be used: ${(error as Error).message.replaceAll('undefined', 'none')}.`, 'Download it again, or give token ids with --ids.'); }
+  try { library = new Tokenizer(config, {}); } catch (error) { throw new UserError(`${file} cannot be used: ${libraryWords(error)}.`, 'Download it again, or give token ids with --ids.'); }
   return new AlignedTokenizer(library, config, file);
 }
 
@@ -74,7 +74,7 @@ class AlignedTokenizer implements TextTokenizer {
     if (length > mostText) throw new UserError(`The prompt has ${length} characters; at most ${mostText} are read.`, 'Use a shorter prompt.');
     try { return this.#encode(text, pair, bare); } catch (error) {
       if (error instanceof UserError) throw error;
-      throw new UserError(`${this.#file} cannot encode this prompt: ${(error as Error).message}.`, 'Download it again, or give token ids with --ids.');
+      throw new UserError(`${this.#file} cannot encode this prompt: ${libraryWords(error)}.`, 'Download it again, or give token ids with --ids.');
     }
   }
 
@@ -166,7 +166,7 @@ class AlignedTokenizer implements TextTokenizer {
   #id(token: string): number {
     const { model } = this.#library as unknown as { model: ModelCall };
     const id = this.#library.token_to_id(token) ?? model.unk_token_id;
-    if (id === undefined || id === null) throw new UserError(`${this.#file} has no id for "${token}".`, 'Check that it belongs to the model.');
+    if (id === undefined || id === null || !Number.isSafeInteger(id) || id < 0) throw new UserError(`${this.#file} has no id for "${token}".`, 'Check that it belongs to the model.');
     return id;
   }
 
@@ -177,6 +177,9 @@ class AlignedTokenizer implements TextTokenizer {
     try { return strict.decode(bytes); } catch { return Array.from(bytes, byte => (byte >= 32 && byte < 127 ? String.fromCharCode(byte) : `\\x${byte.toString(16).padStart(2, '0')}`)).join(''); }
   }
 }
+
+/** What the library says of a broken file, as a quotation: its words are not ours. */
+function libraryWords(error: unknown): string { return `the tokenizers library stops with ${JSON.stringify((error as Error).message.slice(0, 200))}`; }
 
 /** A place in a template: of a token of its own, or of the first or the second text; `type` is the token type there. */
 type Slot = { readonly type: number } & ({ readonly token: string; readonly text?: undefined } | { readonly text: 0 | 1; readonly token?: undefined });
