@@ -1,6 +1,6 @@
 /** The walk to an image: a LLaVA in three files is traced from the palette on ids and a picture of the workspace, and the Grounding tab shows where a token and a patch look. */
 import { strict as assert } from 'node:assert';
-import { copyFileSync, cpSync } from 'node:fs';
+import { copyFileSync, cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { results, root } from '../../bed/run.mjs';
 import { openWorkbench, runCommand, webviewFrame } from '../../bed/workbench.mjs';
@@ -10,6 +10,8 @@ export function llavaWorkspace(workspace) {
   cpSync(join(root, 'test/zoo/folders/llava_multi'), join(workspace, 'llava'), { recursive: true });
   copyFileSync(join(workspace, 'llava/onnx/decoder_model.onnx'), join(workspace, 'llava/onnx/decoder_model_q4.onnx'));
   copyFileSync(join(root, 'test/unit/images/fixtures/scene.png'), join(workspace, 'scene.png'));
+  mkdirSync(join(workspace, '.vscode'), { recursive: true });
+  writeFileSync(join(workspace, '.vscode/settings.json'), JSON.stringify({ 'attnscope.keepResidualStream': true }));
 }
 
 /** The steps as [name, work]; each stands on those before it. */
@@ -53,6 +55,12 @@ export function groundingCases({ server, page, lines }) {
         await drawn();
         await picture(name);
       }
+    }],
+    ['sinks are told by the residual stream, which a setting keeps', async () => {
+      await at('sinks-by').click();
+      await frame.locator('vscode-option', { hasText: 'Hidden state' }).click();
+      await at('sinks-found').filter({ hasText: 'The residual stream has no massive activation' }).waitFor();
+      await picture('sinks');
     }],
     ['a patch of the vision tower looks where it was clicked', async () => {
       await at('tower').locator('[data-value="vision"]').click();

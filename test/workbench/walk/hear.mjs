@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { importBundled } from '../../bed/bundle.mjs';
 import { results } from '../../bed/run.mjs';
-import { openWorkbench, rowMenu, webviewFrame } from '../../bed/workbench.mjs';
+import { openWorkbench, rowMenu, runCommand, webviewFrame } from '../../bed/workbench.mjs';
 import { mapOf, wear } from '../steps.mjs';
 
 export async function speechWorkspace(workspace) {
@@ -31,7 +31,10 @@ export function hearCases({ server, page }) {
       await picture('question-dark');
       await row('broken.wav').click();
       await page.locator('.notification-list-item-message', { hasText: 'broken.wav' }).first().waitFor();
+      // It fades in.
+      await page.waitForTimeout(500);
       await picture('refused-dark');
+      await runCommand(page, 'Notifications: Clear All');
     }],
     ['the trace has encoder, decoder and cross-attention, with alignment heads marked', async () => {
       await rowMenu(page, model, 'Trace Attention With');
