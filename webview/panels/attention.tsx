@@ -53,8 +53,8 @@ export function Attention({ store, state }: Props) {
         {site.kvHeads !== null && site.heads !== null && site.kvHeads < site.heads && <span>key/value head {Math.floor(pick.head * site.kvHeads / site.heads)}, shared by {site.heads / site.kvHeads}</span>}
         {stats && <span title="The key that receives most from the queries that can see it">{percent(stats.sink)} on <code>{shown(tokenAt(sideInput(manifest.input, site, 'keys'), arrangement.batch, stats.sinkKey))}</code> (position {stats.sinkKey}){stats.sink > 0.3 ? ': a sink' : ''}</span>}
         {stats && <span title="Mean over queries">entropy {shortNumber(stats.patternEntropy)} nats</span>}
-        {stats && <span>previous token {percent(stats.prevTokenScore)}</span>}
-        {stats && <span>induction {percent(stats.inductionScore)}</span>}
+        {stats && site.kind === 'self' && site.form === 'dense' && <span>previous token {percent(stats.prevTokenScore)}</span>}
+        {stats && site.kind === 'self' && site.form === 'dense' && <span>induction {percent(stats.inductionScore)}</span>}
         {site.form === 'linear' && <span data-testid="implied-fact" title="Its output is linear in v: how much of each v is in it. Signed, and they need not sum to 1.">implied weights of linear attention, no probabilities</span>}
         {parity && <span title={`${siteLabel(site)}, ${parity.rows} rows a head, tolerance ${shortNumber(parity.tolerance)}`} class={failed ? 'failure' : 'quiet'}>parity {parity.maxAbs === null ? 'not checked' : shortNumber(parity.maxAbs)}</span>}
       </p>

@@ -96,6 +96,18 @@ it('Idefics3: tiles one after the other, each with its name, then the whole imag
   expect(cellRectangle(lookedImage(shown, tiles), tiles, 8)).toEqual({ left: 100, top: 50, right: 150, bottom: 100 });
 });
 
+it('what the model wrote itself is a part of its own', async () => {
+  const out = join(folder, 'generated.attntrace');
+  await capture({ model: join(root, 'test/zoo/folders/llava_multi'), prompt: { kind: 'ids', ids: [61, 51, 96, 82, 31], image: scene }, out, dtype: 'fp32', generate: 4 }, { progress: () => undefined });
+  const { manifest: { generated, input } } = await completeCapture({ out }), { ask, mean } = opened(out), length = input.ids[0].length, row = length - 1;
+  expect(generated!.from).toBe(20);
+  expect(length).toBeGreaterThan(22);
+  const { masses } = await ask({ of: { row } }), at = await mean(row, range(0, length)), sum = (from: number, to: number): number => at.slice(from, to).reduce((a, b) => a + b);
+  expect(masses.generated).toBeGreaterThan(0);
+  near(Float32Array.of(masses.before, masses.image + masses.imageSinks, masses.behind, masses.generated), [sum(0, 2), sum(2, 18), sum(18, 20), sum(20, length)]);
+  expect((await ask({ of: { row: 19 } })).masses.generated).toBe(0);
+});
+
 describe('sums of views', () => {
   it('keep the mass, spread it by area, and put what lies beyond on the nearest cells', () => {
     const grid = (rows: number, columns: number, from: number, box?: readonly [number, number, number, number]) => ({ rows, columns, from, runs: [], ...(box ? { box } : {}) });
