@@ -11,6 +11,7 @@ import { referenceAttention } from '../../extension/engine/maths/reference-atten
 import { measureMask } from '../../extension/engine/trace/mask.ts';
 import { biasAt, countVisible, sees } from '../../extension/engine/trace/visibility.ts';
 import { goldenCases, notBuilt } from './cases.ts';
+import { close } from './close.ts';
 import { storeSite } from './stored-site.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'attnscope-golden-'));
@@ -76,12 +77,3 @@ describe.each(goldenCases('exact-attention').map(golden => [golden.name, golden]
     } finally { stored.close(); }
   });
 });
-
-function close(got: ArrayLike<number>, expected: ArrayLike<number>, tolerance: number): void {
-  expect(got.length).toBe(expected.length);
-  for (let n = 0; n < expected.length; n++) {
-    if (got[n] === expected[n]) continue;
-    const difference = Math.abs(got[n] - expected[n]);
-    if (!(difference <= tolerance)) expect.fail(`element ${n}: ${got[n]} instead of ${expected[n]}`);
-  }
-}
