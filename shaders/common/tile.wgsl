@@ -16,23 +16,51 @@ override RESIDENT: u32 = D * ROW_STEP;
 var<workgroup> resident: array<vec4f, RESIDENT>;
 var<workgroup> pool: array<vec4f, POOL>;
 
-fn row_at(ty: u32, r: u32) -> u32 { return select(4u * TY + 4u * ty + r - 4u, 4u * ty + r, r < 4u); }
-
 // One vector of a row is laid across four dimensions.
 fn keep_resident(row: u32, d4: u32, value: vec4f) {
-  for (var e = 0u; e < 4u; e++) { resident[(4u * d4 + e) * ROW_STEP + row / 4u][row % 4u] = value[e]; }
+  let at = 4u * d4 * ROW_STEP + row / 4u;
+  let e = row % 4u;
+  resident[at][e] = value.x;
+  resident[at + ROW_STEP][e] = value.y;
+  resident[at + 2u * ROW_STEP][e] = value.z;
+  resident[at + 3u * ROW_STEP][e] = value.w;
 }
 fn keep_streamed(column: u32, d4: u32, value: vec4f) {
   let tx = column % TX;
   let c = column / TX;
-  for (var e = 0u; e < 4u; e++) { pool[(4u * d4 + e) * 2u * TX + (c / 4u) * TX + tx][c % 4u] = value[e]; }
+  let at = 8u * d4 * TX + (c / 4u) * TX + tx;
+  let e = c % 4u;
+  pool[at][e] = value.x;
+  pool[at + 2u * TX][e] = value.y;
+  pool[at + 4u * TX][e] = value.z;
+  pool[at + 6u * TX][e] = value.w;
 }
 
-// acc += resident[rows, from … from + DS) · pool[columns, 0 … DS)ᵀ
+// acc += resident[rows, begin … begin + DS) · pool[columns, 0 … DS)ᵀ
 fn multiply_slice(acc: ptr<function, Block>, begin: u32, tx: u32, ty: u32) {
   for (var d = 0u; d < DS; d++) {
-    let row = (begin + d) * ROW_STEP;
-    let column = d * 2u * TX;
-    outer(acc, resident[row + ty], resident[row + TY + ty], pool[column + tx], pool[column + TX + tx]);
+    let row = (begin + d) * ROW_STEP + ty;
+    let column = d * 2u * TX + tx;
+    outer(acc, resident[row], resident[row + TY], pool[column], pool[column + TX]);
   }
+}
+
+// The scores of one row of a tile, from its products. Columns of the thread are the keys first, first + TX, …
+fn score_row(head: u32, row: u32, first: u32, s: Row, inside: bool) -> Row {
+  if (SOFTCAP || BIAS || MARKS || BLOCKS) {
+    var out = s;
+    for (var c = 0u; c < 4u; c++) {
+      out.a[c] = score(head, row, first + c * TX, out.a[c]);
+      out.b[c] = score(head, row, first + (c + 4u) * TX, out.b[c]);
+    }
+    return out;
+  }
+  let factor = params.scale * log2e;
+  if (inside) { return Row(s.a * factor, s.b * factor); }
+  let position = i32(row) + params.offset;
+  let low = vec4i(position - params.left);
+  let high = vec4i(min(position + params.right, i32(params.keys) - 1));
+  let a = vec4i(i32(first)) + vec4i(0, i32(TX), 2 * i32(TX), 3 * i32(TX));
+  let b = a + vec4i(4 * i32(TX));
+  return Row(select(vec4f(hidden), s.a * factor, (a >= low) & (a <= high)), select(vec4f(hidden), s.b * factor, (b >= low) & (b <= high)));
 }

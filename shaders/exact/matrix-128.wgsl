@@ -1,6 +1,6 @@
 // Exact attention with subgroup matrices for heads of 128. Bindings and equation: exact/matrix.wgsl.
 
-const BLOCKS = 8u;
+const SIXTEENS = 8u;
 const KEYS = 32u;
 const SUBGROUPS = 4u;
 

@@ -1,6 +1,6 @@
 // Exact attention with subgroup matrices for heads of 64. Bindings and equation: exact/matrix.wgsl.
 
-const BLOCKS = 4u;
+const SIXTEENS = 4u;
 const KEYS = 64u;
 const SUBGROUPS = 2u;
 

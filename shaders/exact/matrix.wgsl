@@ -1,7 +1,7 @@
 // Exact attention with products of subgroup matrices, f16 in and f32 out: each subgroup of 32 has 32 rows, a lane one of them for the softmax between the
 // two products, which passes through workgroup memory. The running maximum may lag by a factor 2⁸ behind, so that outputs are rescaled only now and then
 // (the lag cancels in o = Σ p·v / Σ p; f16 holds it).
-// The file that includes this one says BLOCKS (head size in 16s), KEYS (of a step: 32 or 64) and SUBGROUPS (of a workgroup).
+// The file that includes this one says SIXTEENS (head size in 16s), KEYS (of a step: 32 or 64) and SUBGROUPS (of a workgroup).
 // Rows of q, k, v beyond the last must be there up to whole steps, and finite.
 // Bindings: 0 q [head, row, dim], 1 k, 2 v, 3 bias, 4 sink [head], 5 marks | 6 out [head, row, value dim], 7 lse [head, row]; 8 params.
 // Grid: heads × tiles of 32·SUBGROUPS rows, the last rows first.
@@ -56,8 +56,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   let k_at = 4u * (head / params.group * params.k_head);
   let v_at = 4u * (head / params.group * params.v_head);
 
-  var acc: array<Result, 2u * BLOCKS>;
-  for (var n = 0u; n < 2u * BLOCKS; n++) { acc[n] = Result(); }
+  var acc: array<Result, 2u * SIXTEENS>;
+  for (var n = 0u; n < 2u * SIXTEENS; n++) { acc[n] = Result(); }
   var most = hidden;              // what exponents are taken relative to
   var total = 0.0;
   let factor = params.scale * log2e;
@@ -66,7 +66,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   for (var begin = low; begin < high; begin += KEYS) {
     var s: array<Result, KEYS / 8u>;
     for (var n = 0u; n < KEYS / 8u; n++) { s[n] = Result(); }
-    for (var d = 0u; d < BLOCKS; d++) {
+    for (var d = 0u; d < SIXTEENS; d++) {
       let q0 = subgroupMatrixLoad<Left>(&q, q_at + 16u * d, false, q_row);
       let q1 = subgroupMatrixLoad<Left>(&q, q_at + 16u * q_row + 16u * d, false, q_row);
       for (var c = 0u; c < KEYS / 16u; c++) {
@@ -103,7 +103,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
       let shrink = exp2(max(most - now, -2000.0));
       most = now;
       total *= shrink;
-      for (var n = 0u; n < BLOCKS; n++) {
+      for (var n = 0u; n < SIXTEENS; n++) {
         subgroupMatrixStore(&scores, s_base, acc[2u * n], false, STEP);
         subgroupMatrixStore(&scores, s_base + 16u * STEP, acc[2u * n + 1u], false, STEP);
         workgroupBarrier();
@@ -130,7 +130,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     for (var c = 0u; c < KEYS / 16u; c++) {
       let p0 = subgroupMatrixLoad<Left>(&weights, p_base + 16u * c, false, P_STEP);
       let p1 = subgroupMatrixLoad<Left>(&weights, p_base + 16u * P_STEP + 16u * c, false, P_STEP);
-      for (var d = 0u; d < BLOCKS; d++) {
+      for (var d = 0u; d < SIXTEENS; d++) {
         let some = subgroupMatrixLoad<Right>(&v, v_at + (begin + 16u * c) * v_row + 16u * d, false, v_row);
         acc[2u * d] = subgroupMatrixMultiplyAccumulate(p0, some, acc[2u * d]);
         acc[2u * d + 1u] = subgroupMatrixMultiplyAccumulate(p1, some, acc[2u * d + 1u]);
@@ -150,7 +150,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   }
   let empty = m < nothing;
   let last = select(share / l, 0.0, empty);
-  for (var n = 0u; n < BLOCKS; n++) {
+  for (var n = 0u; n < SIXTEENS; n++) {
     workgroupBarrier();
     subgroupMatrixStore(&scores, s_base, acc[2u * n], false, STEP);
     subgroupMatrixStore(&scores, s_base + 16u * STEP, acc[2u * n + 1u], false, STEP);

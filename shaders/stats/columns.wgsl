@@ -5,7 +5,7 @@
 // Grid: heads × tiles of 8·TY keys × bins. Rows of the grid are keys here and its columns queries.
 
 #include "common/site.wgsl"
-#include "common/outer.wgsl"
+#include "common/block.wgsl"
 #include "common/tile.wgsl"
 
 struct Bins {
@@ -23,6 +23,32 @@ struct Bins {
 @group(0) @binding(7) var<storage, read_write> far: array<vec4f>;
 @group(0) @binding(8) var<uniform> params: Params;
 @group(0) @binding(9) var<uniform> bins: Bins;
+
+// The scores of one key for the queries first, first + TX, … up to `last`.
+fn score_key(head: u32, key: u32, first: u32, last: u32, s: Row, inside: bool) -> Row {
+  if (SOFTCAP || BIAS || MARKS || BLOCKS) {
+    var out = s;
+    for (var c = 0u; c < 4u; c++) {
+      out.a[c] = score(head, min(first + c * TX, last), key, out.a[c]);
+      out.b[c] = score(head, min(first + (c + 4u) * TX, last), key, out.b[c]);
+    }
+    return out;
+  }
+  let factor = params.scale * log2e;
+  if (inside) { return Row(s.a * factor, s.b * factor); }
+  let low = vec4i(select(i32(key) - params.right, 2147483647, key >= params.keys));
+  let high = vec4i(i32(key) + params.left);
+  let a = vec4i(i32(first) + params.offset) + vec4i(0, i32(TX), 2 * i32(TX), 3 * i32(TX));
+  let b = a + vec4i(4 * i32(TX));
+  return Row(select(vec4f(hidden), s.a * factor, (a >= low) & (a <= high)), select(vec4f(hidden), s.b * factor, (b >= low) & (b <= high)));
+}
+
+// lse in log2 and weight of a query; both 0 where there is none, or where it sees nothing.
+fn whole_of(head: u32, row: u32, stop: u32) -> vec2f {
+  if (row >= stop) { return vec2f(0.0); }
+  let own = rows[head * params.queries + row].x;
+  return select(vec2f(0.0), vec2f(own * log2e, weights[head * bins.weights_head + row]), own > nothing);
+}
 
 @compute @workgroup_size(THREADS)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) thread: u32) {
@@ -47,12 +73,14 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     keep_resident(key, d4, value);
   }
 
-  var sums = array<vec4f, 2>(vec4f(0.0), vec4f(0.0));
-  var distances = vec4f(0.0);
+  let low_row = left + 4u * ty;
+  let high_row = low_row + 4u * TY;
+  var sums = Eight(vec4f(0.0), vec4f(0.0));
+  var near = vec4f(0.0);
+  var square = vec4f(0.0);
   for (var begin = start; begin < stop; begin += COLUMNS) {
     var s = Block();
     for (var d = 0u; d < D; d += DS) {
-      workgroupBarrier();
       for (var n = thread; n < COLUMNS * DS / 4u; n += THREADS) {
         let column = n % COLUMNS;
         let d4 = n / COLUMNS;
@@ -62,32 +90,99 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
       }
       workgroupBarrier();
       multiply_slice(&s, d, tx, ty);
+      workgroupBarrier();
     }
     let last = min(begin + COLUMNS, stop) - 1u;
-    let inside = all_seen(begin, last, left, left + ROWS) && !SOFTCAP;
-    let factor = params.scale * log2e;
-    for (var c = 0u; c < 8u; c++) {
-      let row = begin + c * TX + tx;
-      let there = row < stop;
-      let place = head * params.queries + min(row, last);
-      let own = rows[place].x;
-      let weight = select(0.0, weights[head * bins.weights_head + min(row, last)], there && own > nothing);
-      let whole = own * log2e;
-      for (var r = 0u; r < 8u; r++) {
-        let key = left + row_at(ty, r);
-        var value = s[2u * r + c / 4u][c % 4u];
-        if (inside) { value *= factor; } else { value = score(head, min(row, last), key, value); }
-        let p = weight * exp2(max(value - whole, -2000.0));
-        sums[r / 4u][r % 4u] += p;
-        let distance = f32(i32(row) + params.offset - i32(key));
-        distances.x = fma(p, abs(distance), distances.x);
-        distances.y = fma(p * distance, distance, distances.y);
-      }
+    let inside = all_seen(begin, last, left, left + ROWS);
+    let first = begin + tx;
+    let own0 = whole_of(head, first + 0u * TX, stop);
+    let own1 = whole_of(head, first + 1u * TX, stop);
+    let own2 = whole_of(head, first + 2u * TX, stop);
+    let own3 = whole_of(head, first + 3u * TX, stop);
+    let own4 = whole_of(head, first + 4u * TX, stop);
+    let own5 = whole_of(head, first + 5u * TX, stop);
+    let own6 = whole_of(head, first + 6u * TX, stop);
+    let own7 = whole_of(head, first + 7u * TX, stop);
+    let whole = Row(vec4f(own0.x, own1.x, own2.x, own3.x), vec4f(own4.x, own5.x, own6.x, own7.x));
+    let weight = Row(vec4f(own0.y, own1.y, own2.y, own3.y), vec4f(own4.y, own5.y, own6.y, own7.y));
+    let place = vec4f(f32(i32(first) + params.offset)) + vec4f(0.0, f32(TX), f32(2u * TX), f32(3u * TX));
+    {
+      let x = score_key(head, low_row + 0u, first, last, s.r0, inside);
+      let p = Row(weight.a * exp2(max(x.a - whole.a, vec4f(-2000.0))), weight.b * exp2(max(x.b - whole.b, vec4f(-2000.0))));
+      let far_a = place - f32(low_row + 0u);
+      let far_b = far_a + f32(4u * TX);
+      sums.lo.x += sum_of(p);
+      near = fma(p.a, abs(far_a), fma(p.b, abs(far_b), near));
+      square = fma(p.a * far_a, far_a, fma(p.b * far_b, far_b, square));
+    }
+    {
+      let x = score_key(head, low_row + 1u, first, last, s.r1, inside);
+      let p = Row(weight.a * exp2(max(x.a - whole.a, vec4f(-2000.0))), weight.b * exp2(max(x.b - whole.b, vec4f(-2000.0))));
+      let far_a = place - f32(low_row + 1u);
+      let far_b = far_a + f32(4u * TX);
+      sums.lo.y += sum_of(p);
+      near = fma(p.a, abs(far_a), fma(p.b, abs(far_b), near));
+      square = fma(p.a * far_a, far_a, fma(p.b * far_b, far_b, square));
+    }
+    {
+      let x = score_key(head, low_row + 2u, first, last, s.r2, inside);
+      let p = Row(weight.a * exp2(max(x.a - whole.a, vec4f(-2000.0))), weight.b * exp2(max(x.b - whole.b, vec4f(-2000.0))));
+      let far_a = place - f32(low_row + 2u);
+      let far_b = far_a + f32(4u * TX);
+      sums.lo.z += sum_of(p);
+      near = fma(p.a, abs(far_a), fma(p.b, abs(far_b), near));
+      square = fma(p.a * far_a, far_a, fma(p.b * far_b, far_b, square));
+    }
+    {
+      let x = score_key(head, low_row + 3u, first, last, s.r3, inside);
+      let p = Row(weight.a * exp2(max(x.a - whole.a, vec4f(-2000.0))), weight.b * exp2(max(x.b - whole.b, vec4f(-2000.0))));
+      let far_a = place - f32(low_row + 3u);
+      let far_b = far_a + f32(4u * TX);
+      sums.lo.w += sum_of(p);
+      near = fma(p.a, abs(far_a), fma(p.b, abs(far_b), near));
+      square = fma(p.a * far_a, far_a, fma(p.b * far_b, far_b, square));
+    }
+    {
+      let x = score_key(head, high_row + 0u, first, last, s.r4, inside);
+      let p = Row(weight.a * exp2(max(x.a - whole.a, vec4f(-2000.0))), weight.b * exp2(max(x.b - whole.b, vec4f(-2000.0))));
+      let far_a = place - f32(high_row + 0u);
+      let far_b = far_a + f32(4u * TX);
+      sums.hi.x += sum_of(p);
+      near = fma(p.a, abs(far_a), fma(p.b, abs(far_b), near));
+      square = fma(p.a * far_a, far_a, fma(p.b * far_b, far_b, square));
+    }
+    {
+      let x = score_key(head, high_row + 1u, first, last, s.r5, inside);
+      let p = Row(weight.a * exp2(max(x.a - whole.a, vec4f(-2000.0))), weight.b * exp2(max(x.b - whole.b, vec4f(-2000.0))));
+      let far_a = place - f32(high_row + 1u);
+      let far_b = far_a + f32(4u * TX);
+      sums.hi.y += sum_of(p);
+      near = fma(p.a, abs(far_a), fma(p.b, abs(far_b), near));
+      square = fma(p.a * far_a, far_a, fma(p.b * far_b, far_b, square));
+    }
+    {
+      let x = score_key(head, high_row + 2u, first, last, s.r6, inside);
+      let p = Row(weight.a * exp2(max(x.a - whole.a, vec4f(-2000.0))), weight.b * exp2(max(x.b - whole.b, vec4f(-2000.0))));
+      let far_a = place - f32(high_row + 2u);
+      let far_b = far_a + f32(4u * TX);
+      sums.hi.z += sum_of(p);
+      near = fma(p.a, abs(far_a), fma(p.b, abs(far_b), near));
+      square = fma(p.a * far_a, far_a, fma(p.b * far_b, far_b, square));
+    }
+    {
+      let x = score_key(head, high_row + 3u, first, last, s.r7, inside);
+      let p = Row(weight.a * exp2(max(x.a - whole.a, vec4f(-2000.0))), weight.b * exp2(max(x.b - whole.b, vec4f(-2000.0))));
+      let far_a = place - f32(high_row + 3u);
+      let far_b = far_a + f32(4u * TX);
+      sums.hi.w += sum_of(p);
+      near = fma(p.a, abs(far_a), fma(p.b, abs(far_b), near));
+      square = fma(p.a * far_a, far_a, fma(p.b * far_b, far_b, square));
     }
   }
 
   workgroupBarrier();
-  for (var half = 0u; half < 2u; half++) { pool[(half * TX + tx) * TY + ty] = sums[half]; }
+  pool[tx * TY + ty] = sums.lo;
+  pool[(TX + tx) * TY + ty] = sums.hi;
   workgroupBarrier();
   for (var key = thread; key < ROWS; key += THREADS) {
     if (left + key >= params.keys) { continue; }
@@ -96,7 +191,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     for (var t = 0u; t < TX; t++) { sum += pool[(half * TX + t) * TY + (key / 4u) % TY][key % 4u]; }
     received[(head * bins.bins + group.z) * params.keys + left + key] = sum;
   }
-  distances.z = sum_of(sums[0], sums[1]);
+  let distances = vec4f((near.x + near.y) + (near.z + near.w), (square.x + square.y) + (square.z + square.w), sum_of(Row(sums.lo, sums.hi)), 0.0);
   workgroupBarrier();
   pool[thread] = distances;
   workgroupBarrier();

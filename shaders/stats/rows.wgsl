@@ -4,7 +4,7 @@
 // Grid: heads × tiles of 8·TY rows, the last rows first. `resident` must hold 8·TY·TX vec4.
 
 #include "common/site.wgsl"
-#include "common/outer.wgsl"
+#include "common/block.wgsl"
 #include "common/tile.wgsl"
 
 @group(0) @binding(0) var<storage, read> q: array<vec4f>;
@@ -14,6 +14,34 @@
 @group(0) @binding(4) var<storage, read> marks: array<u32>;
 @group(0) @binding(5) var<storage, read_write> rows: array<vec4f>;
 @group(0) @binding(6) var<uniform> params: Params;
+
+// The state of a row, (maximum, total, moment, key of the maximum), after eight more scores of the keys first, first + TX, …
+fn follow(state: vec4f, s: Row, first: u32) -> vec4f {
+  var own = state;
+  let top = most_of(s);
+  if (top > own.x) {
+    // The first of equals, as everywhere: columns are in the order of keys.
+    var best = 7u;
+    best = select(best, 6u, s.b.z == top);
+    best = select(best, 5u, s.b.y == top);
+    best = select(best, 4u, s.b.x == top);
+    best = select(best, 3u, s.a.w == top);
+    best = select(best, 2u, s.a.z == top);
+    best = select(best, 1u, s.a.y == top);
+    best = select(best, 0u, s.a.x == top);
+    // Before any key total and moment are 0, and stay so.
+    let step = max(own.x - top, -2000.0);
+    let shrink = exp2(step);
+    own = vec4f(top, own.y * shrink, shrink * fma(own.y, step, own.z), f32(first + best * TX));
+  }
+  // With nothing seen yet hidden scores must not count.
+  let base = select(own.x, 0.0, own.x < nothing);
+  let below = Row(max(s.a - base, vec4f(-2000.0)), max(s.b - base, vec4f(-2000.0)));
+  let share = Row(exp2(below.a), exp2(below.b));
+  own.y += sum_of(share);
+  own.z += sum_of(Row(below.a * share.a, below.b * share.b));
+  return own;
+}
 
 @compute @workgroup_size(THREADS)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) thread: u32) {
@@ -32,15 +60,21 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     keep_resident(row, d4, value);
   }
 
-  // A row of the thread: maximum, total, moment, key of the maximum.
-  var state: array<vec4f, 8>;
-  for (var r = 0u; r < 8u; r++) { state[r] = vec4f(hidden, 0.0, 0.0, -1.0); }
+  let low_row = top + 4u * ty;
+  let high_row = low_row + 4u * TY;
+  var state0 = vec4f(hidden, 0.0, 0.0, -1.0);
+  var state1 = vec4f(hidden, 0.0, 0.0, -1.0);
+  var state2 = vec4f(hidden, 0.0, 0.0, -1.0);
+  var state3 = vec4f(hidden, 0.0, 0.0, -1.0);
+  var state4 = vec4f(hidden, 0.0, 0.0, -1.0);
+  var state5 = vec4f(hidden, 0.0, 0.0, -1.0);
+  var state6 = vec4f(hidden, 0.0, 0.0, -1.0);
+  var state7 = vec4f(hidden, 0.0, 0.0, -1.0);
   let low = low_key(top) / COLUMNS * COLUMNS;
   let high = high_key(bottom);
   for (var begin = low; begin < high; begin += COLUMNS) {
     var s = Block();
     for (var d = 0u; d < D; d += DS) {
-      workgroupBarrier();
       for (var n = thread; n < COLUMNS * DS / 4u; n += THREADS) {
         let column = n % COLUMNS;
         let d4 = n / COLUMNS;
@@ -50,50 +84,29 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
       }
       workgroupBarrier();
       multiply_slice(&s, d, tx, ty);
+      workgroupBarrier();
     }
     let inside = all_seen(top, bottom, begin, begin + COLUMNS);
-    let factor = params.scale * log2e;
-    for (var r = 0u; r < 8u; r++) {
-      var a = s[2u * r];
-      var b = s[2u * r + 1u];
-      if (inside && !SOFTCAP) {
-        a *= factor;
-        b *= factor;
-      } else {
-        let row = min(top + row_at(ty, r), bottom);
-        for (var c = 0u; c < 4u; c++) {
-          a[c] = score(head, row, begin + c * TX + tx, a[c]);
-          b[c] = score(head, row, begin + (c + 4u) * TX + tx, b[c]);
-        }
-      }
-      var own = state[r];
-      let top_here = most_of(a, b);
-      if (top_here > own.x) {
-        // The first of equals, as everywhere: columns are in the order of keys.
-        var best = 0u;
-        for (var c = 8u; c > 0u; c--) {
-          let value = select(b[(c - 1u) % 4u], a[(c - 1u) % 4u], c <= 4u);
-          if (value == top_here) { best = c - 1u; }
-        }
-        // Before any key total and moment are 0, and stay so.
-        let step = max(own.x - top_here, -2000.0);
-        let shrink = exp2(step);
-        own = vec4f(top_here, own.y * shrink, shrink * fma(own.y, step, own.z), f32(begin + best * TX + tx));
-      }
-      if (own.x >= nothing) {
-        let below_a = max(a - own.x, vec4f(-2000.0));
-        let below_b = max(b - own.x, vec4f(-2000.0));
-        let share_a = exp2(below_a);
-        let share_b = exp2(below_b);
-        own.y += sum_of(share_a, share_b);
-        own.z += sum_of(below_a * share_a, below_b * share_b);
-      }
-      state[r] = own;
-    }
+    let first = begin + tx;
+    state0 = follow(state0, score_row(head, min(low_row + 0u, bottom), first, s.r0, inside), first);
+    state1 = follow(state1, score_row(head, min(low_row + 1u, bottom), first, s.r1, inside), first);
+    state2 = follow(state2, score_row(head, min(low_row + 2u, bottom), first, s.r2, inside), first);
+    state3 = follow(state3, score_row(head, min(low_row + 3u, bottom), first, s.r3, inside), first);
+    state4 = follow(state4, score_row(head, min(high_row + 0u, bottom), first, s.r4, inside), first);
+    state5 = follow(state5, score_row(head, min(high_row + 1u, bottom), first, s.r5, inside), first);
+    state6 = follow(state6, score_row(head, min(high_row + 2u, bottom), first, s.r6, inside), first);
+    state7 = follow(state7, score_row(head, min(high_row + 3u, bottom), first, s.r7, inside), first);
   }
 
   workgroupBarrier();
-  for (var r = 0u; r < 8u; r++) { resident[row_at(ty, r) * TX + tx] = state[r]; }
+  resident[(low_row - top + 0u) * TX + tx] = state0;
+  resident[(low_row - top + 1u) * TX + tx] = state1;
+  resident[(low_row - top + 2u) * TX + tx] = state2;
+  resident[(low_row - top + 3u) * TX + tx] = state3;
+  resident[(high_row - top + 0u) * TX + tx] = state4;
+  resident[(high_row - top + 1u) * TX + tx] = state5;
+  resident[(high_row - top + 2u) * TX + tx] = state6;
+  resident[(high_row - top + 3u) * TX + tx] = state7;
   workgroupBarrier();
   for (var row = thread; row < ROWS; row += THREADS) {
     if (top + row >= params.queries) { continue; }

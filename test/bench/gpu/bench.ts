@@ -11,7 +11,7 @@ import { timePlan } from '../../../extension/engine/compute/gpu/timing.ts';
 import { toHalf } from '../../../extension/engine/maths/half.ts';
 
 const here = import.meta.dirname, options = new Set(process.argv.slice(2)), small = options.has('--small');
-const heads = small ? 2 : 16, lengths = small ? [256] : [4096, 16384], dims = [64, 128];
+const heads = small ? 2 : 16, quick = options.has('--quick'), lengths = small ? [256] : quick ? [4096] : [4096, 16384], dims = [64, 128];
 const gpu = await Gpu.open(join(here, 'shaders'), { matrices: true, f16OnNvidia: true });
 if (!gpu) { console.log('There is no WebGPU adapter here.'); process.exit(1); }
 console.log(`WebGPU: ${gpu.name}${gpu.software ? ' (software)' : ''}; Dawn toggles: ${gpu.toggles.join(', ') || 'none'}; workgroup memory ${gpu.limits.workgroupBytes}, subgroups of ${gpu.limits.subgroupSize}, matrices ${gpu.limits.matrices}`);
@@ -93,7 +93,7 @@ for (const T of lengths) for (const D of dims) for (const causal of [false, true
   release(halves);
 }
 
-if (!small) {
+if (!small && !quick) {
   gpu.pool.clear();
   const of = problemOf(65536, 64, true, 32), given = await inputs(of, 'f32'), plan = statisticsPlan(of, { bins: 32, keyBins: 32, weightsPerHead: false }, gpu.limits), made = await gpu.allocate(plan);
   const start = performance.now();

@@ -11,7 +11,7 @@ export function tiledPlan(of: Problem, limits: Limits, type: 'f32' | 'f16' = 'f3
   return {
     buffers: outputs(of),
     passes: [{
-      shader: `exact/tiled-${type}${grid.subgroups ? '-subgroups' : ''}.wgsl`, constants: { ...gridConstants(grid), PS: grid.PS, ...switches(of) }, uniforms: [params(of)],
+      shader: `exact/tiled-${type}${grid.subgroups ? '-subgroups' : ''}.wgsl`, constants: { ...gridConstants(grid), PAIRS: Number(grid.phase === 2), ...switches(of) }, uniforms: [params(of)],
       reads: ['q', 'k', 'v', 'bias', 'sink', 'marks'], writes: ['out', 'lse'], grid: [of.heads, Math.ceil(of.queries / (8 * grid.TY))],
     }],
   };

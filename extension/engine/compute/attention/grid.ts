@@ -6,8 +6,8 @@ export interface Grid {
   readonly TX: number; readonly TY: number;
   /** Padded head size, and dimensions of a slice. */
   readonly D: number; readonly DS: number;
-  /** Keys whose probabilities and values are held at a time; 0: the kernel has no values. */
-  readonly PS: number;
+  /** Columns of a thread whose probabilities and values are held at a time, 1 or 2; 0: the kernel has no values. */
+  readonly phase: number;
   /** vec4 of the shared pool, and of the resident tile where it has to be larger than its tile. */
   readonly POOL: number;
   /** Whether rows may agree inside a subgroup. */
@@ -21,10 +21,10 @@ export function chooseGrid(dim: number, valueDim: number, limits: Limits, most =
   for (let threads = Math.min(most, 2 ** Math.floor(Math.log2(limits.invocations))); threads >= 16; threads /= 2) {
     const TY = threads / TX;
     if (TY < 1) continue;
-    for (const [slice, keys] of [[32, 16], [16, 16], [16, 8], [8, 8], [4, 4], [4, 2]]) {
-      const DS = Math.min(slice, Math.ceil(dim / 4) * 4), D = Math.ceil(dim / DS) * DS, PS = valueDim === 0 ? 0 : keys, across = 2 * TX, step = 2 * TY + 1;
-      const POOL = Math.max(DS * across, PS * (step + across), across * TY, threads), resident = Math.max(D * step, valueDim === 0 ? 8 * TY * TX : 0);
-      if ((POOL + resident) * 16 <= limits.workgroupBytes) return { TX, TY, D, DS, PS, POOL, subgroups: limits.subgroupSize >= TX };
+    for (const [slice, columns] of [[32, 2], [16, 2], [16, 1], [8, 1], [4, 1]]) {
+      const DS = Math.min(slice, Math.ceil(dim / 4) * 4), D = Math.ceil(dim / DS) * DS, phase = valueDim === 0 ? 0 : columns, across = 2 * TX, step = 2 * TY + 1;
+      const POOL = Math.max(DS * across, phase * TX * (step + across), across * TY, threads), resident = Math.max(D * step, valueDim === 0 ? 8 * TY * TX : 0);
+      if ((POOL + resident) * 16 <= limits.workgroupBytes) return { TX, TY, D, DS, phase, POOL, subgroups: limits.subgroupSize >= TX };
     }
   }
   return undefined;
