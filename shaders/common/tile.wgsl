@@ -1,47 +1,70 @@
 // The grid of threads of a tiled kernel and its product of tiles: TY × TX threads, 8 rows and 8 columns each; rows are one operand's vectors, which
 // stay in `resident` for the whole workgroup, columns the other's, which stream through `pool` DS dimensions at a time.
 // Row r < 4 of a thread is 4·ty + r, row r ≥ 4 is 4·TY + 4·ty + r − 4; its column c is c·TX + tx.
+// What a thread needs for four steps of a product lies together as a strip: [step][half] vec4, so that one index serves eight reads (every index
+// is clamped, and costs as much as a multiplication). Strips of columns are padded: eight threads that read theirs meet in no bank.
 
 override TX: u32 = 8u;
 override TY: u32 = 16u;
 override D: u32 = 64u;            // head size, padded with zeros to a multiple of DS
 override DS: u32 = 32u;
-override POOL: u32 = 1024u;       // vec4 in `pool`; the plan knows what all phases need
-override THREADS: u32 = TX * TY;
+override GROUPS: u32 = 1u;        // of TY × TX threads; they share the rows and take turns with the tiles of columns (a multiprocessor holds one workgroup at a time)
+override POOL: u32 = 64u;         // strips of a group in `pool`; the plan knows what all phases need
+override RESIDENT: u32 = D / 4u * TY;
+override THREADS: u32 = TX * TY;          // of a group
+override ALL: u32 = GROUPS * THREADS;
 override ROWS: u32 = 8u * TY;
 override COLUMNS: u32 = 8u * TX;
-override ROW_STEP: u32 = 2u * TY + 1u;   // vec4; odd, so that lanes that write neighbours meet in no bank
-override RESIDENT: u32 = D * ROW_STEP;
 
-var<workgroup> resident: array<vec4f, RESIDENT>;
-var<workgroup> pool: array<vec4f, POOL>;
+var<workgroup> resident: array<array<vec4f, 8>, RESIDENT>;
+override POOLS: u32 = GROUPS * POOL;
+var<workgroup> pool: array<array<vec4f, 9>, POOLS>;
+var<private> own_pool: u32;        // first strip of the thread's group
 
-// One vector of a row is laid across four dimensions.
+struct Four { a: vec4f, b: vec4f, c: vec4f, d: vec4f }
+
+// One vec4 of a row, or of a column, is laid across four steps.
 fn keep_resident(row: u32, d4: u32, value: vec4f) {
-  let at = 4u * d4 * ROW_STEP + row / 4u;
+  let half = row / (4u * TY);
+  let strip = d4 * TY + row / 4u % TY;
   let e = row % 4u;
-  resident[at][e] = value.x;
-  resident[at + ROW_STEP][e] = value.y;
-  resident[at + 2u * ROW_STEP][e] = value.z;
-  resident[at + 3u * ROW_STEP][e] = value.w;
+  resident[strip][half][e] = value.x;
+  resident[strip][2u + half][e] = value.y;
+  resident[strip][4u + half][e] = value.z;
+  resident[strip][6u + half][e] = value.w;
 }
 fn keep_streamed(column: u32, d4: u32, value: vec4f) {
-  let tx = column % TX;
   let c = column / TX;
-  let at = 8u * d4 * TX + (c / 4u) * TX + tx;
+  let strip = own_pool + d4 * TX + column % TX;
+  let half = c / 4u;
   let e = c % 4u;
-  pool[at][e] = value.x;
-  pool[at + 2u * TX][e] = value.y;
-  pool[at + 4u * TX][e] = value.z;
-  pool[at + 6u * TX][e] = value.w;
+  pool[strip][half][e] = value.x;
+  pool[strip][2u + half][e] = value.y;
+  pool[strip][4u + half][e] = value.z;
+  pool[strip][6u + half][e] = value.w;
+}
+
+// Element n of a slice of the streamed operand: which column, and which four of its dimensions.
+fn slice_place(n: u32) -> vec2u { return vec2u(n % COLUMNS, n / COLUMNS); }
+override SLICE: u32 = COLUMNS * DS / 4u;
+
+// Puts up to four elements of a slice, `thread`, `thread` + THREADS, …, into the pool.
+fn keep_four(begin: u32, four: Four) {
+  if (begin < SLICE) { let at = slice_place(begin); keep_streamed(at.x, at.y, four.a); }
+  if (begin + THREADS < SLICE) { let at = slice_place(begin + THREADS); keep_streamed(at.x, at.y, four.b); }
+  if (begin + 2u * THREADS < SLICE) { let at = slice_place(begin + 2u * THREADS); keep_streamed(at.x, at.y, four.c); }
+  if (begin + 3u * THREADS < SLICE) { let at = slice_place(begin + 3u * THREADS); keep_streamed(at.x, at.y, four.d); }
 }
 
 // acc += resident[rows, begin … begin + DS) · pool[columns, 0 … DS)ᵀ
 fn multiply_slice(acc: ptr<function, Block>, begin: u32, tx: u32, ty: u32) {
-  for (var d = 0u; d < DS; d++) {
-    let row = (begin + d) * ROW_STEP + ty;
-    let column = d * 2u * TX + tx;
-    outer(acc, resident[row], resident[row + TY], pool[column], pool[column + TX]);
+  for (var d4 = 0u; d4 < DS / 4u; d4++) {
+    let r = (begin / 4u + d4) * TY + ty;
+    let c = own_pool + d4 * TX + tx;
+    outer(acc, resident[r][0], resident[r][1], pool[c][0], pool[c][1]);
+    outer(acc, resident[r][2], resident[r][3], pool[c][2], pool[c][3]);
+    outer(acc, resident[r][4], resident[r][5], pool[c][4], pool[c][5]);
+    outer(acc, resident[r][6], resident[r][7], pool[c][6], pool[c][7]);
   }
 }
 

@@ -2,6 +2,6 @@
 
 const SIXTEENS = 8u;
 const KEYS = 32u;
-const SUBGROUPS = 4u;
+const SUBGROUPS = 6u;
 
 #include "exact/matrix.wgsl"

@@ -34,7 +34,8 @@ const lag = 8.0;
 
 var<workgroup> scores: array<f32, SUBGROUPS * 32u * STEP>;
 var<workgroup> weights: array<f16, SUBGROUPS * 32u * P_STEP>;
-var<workgroup> rescale: atomic<u32>;
+// Four, so that what lies behind them is aligned: matrices that are stored to an address between are moved to the one before.
+var<workgroup> rescale: array<atomic<u32>, 4>;
 
 @compute @workgroup_size(32u * SUBGROUPS)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) thread: u32) {
@@ -63,21 +64,23 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   let factor = params.scale * log2e;
   let low = low_key(tile) / KEYS * KEYS;
   let high = high_key(bottom);
+  var round = 0u;
   for (var begin = low; begin < high; begin += KEYS) {
+    round++;
     var s: array<Result, KEYS / 8u>;
     for (var n = 0u; n < KEYS / 8u; n++) { s[n] = Result(); }
     for (var d = 0u; d < SIXTEENS; d++) {
-      let q0 = subgroupMatrixLoad<Left>(&q, q_at + 16u * d, false, q_row);
-      let q1 = subgroupMatrixLoad<Left>(&q, q_at + 16u * q_row + 16u * d, false, q_row);
+      let q0 = subgroupMatrixLoad<Left, row_major>(&q, q_at + 16u * d, q_row);
+      let q1 = subgroupMatrixLoad<Left, row_major>(&q, q_at + 16u * q_row + 16u * d, q_row);
       for (var c = 0u; c < KEYS / 16u; c++) {
-        let keys = subgroupMatrixLoad<Right>(&k, k_at + (begin + 16u * c) * k_row + 16u * d, true, k_row);
+        let keys = subgroupMatrixLoad<Right, col_major>(&k, k_at + (begin + 16u * c) * k_row + 16u * d, k_row);
         s[2u * c] = subgroupMatrixMultiplyAccumulate(q0, keys, s[2u * c]);
         s[2u * c + 1u] = subgroupMatrixMultiplyAccumulate(q1, keys, s[2u * c + 1u]);
       }
     }
     for (var c = 0u; c < KEYS / 16u; c++) {
-      subgroupMatrixStore(&scores, s_base + 16u * c, s[2u * c], false, STEP);
-      subgroupMatrixStore(&scores, s_base + 16u * STEP + 16u * c, s[2u * c + 1u], false, STEP);
+      subgroupMatrixStore<row_major>(&scores, s_base + 16u * c, s[2u * c], STEP);
+      subgroupMatrixStore<row_major>(&scores, s_base + 16u * STEP + 16u * c, s[2u * c + 1u], STEP);
     }
     workgroupBarrier();
 
@@ -96,21 +99,21 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     var peak = values[0];
     for (var c = 1u; c < KEYS / 4u; c++) { peak = max(peak, values[c]); }
     let highest = max(max(peak.x, peak.y), max(peak.z, peak.w));
-    if (highest > most + lag) { atomicStore(&rescale, begin + 1u); }
+    if (highest > most + lag) { atomicStore(&rescale[0], round); }
     // Reading it waits for everybody, so that all take the same way.
-    if (workgroupUniformLoad(&rescale) == begin + 1u) {
+    if (workgroupUniformLoad(&rescale[0]) == round) {
       let now = max(most, highest);
       let shrink = exp2(max(most - now, -2000.0));
       most = now;
       total *= shrink;
       for (var n = 0u; n < SIXTEENS; n++) {
-        subgroupMatrixStore(&scores, s_base, acc[2u * n], false, STEP);
-        subgroupMatrixStore(&scores, s_base + 16u * STEP, acc[2u * n + 1u], false, STEP);
+        subgroupMatrixStore<row_major>(&scores, s_base, acc[2u * n], STEP);
+        subgroupMatrixStore<row_major>(&scores, s_base + 16u * STEP, acc[2u * n + 1u], STEP);
         workgroupBarrier();
         for (var c = 0u; c < 16u; c++) { scores[own_s + c] *= shrink; }
         workgroupBarrier();
-        acc[2u * n] = subgroupMatrixLoad<Result>(&scores, s_base, false, STEP);
-        acc[2u * n + 1u] = subgroupMatrixLoad<Result>(&scores, s_base + 16u * STEP, false, STEP);
+        acc[2u * n] = subgroupMatrixLoad<Result, row_major>(&scores, s_base, STEP);
+        acc[2u * n + 1u] = subgroupMatrixLoad<Result, row_major>(&scores, s_base + 16u * STEP, STEP);
         workgroupBarrier();
       }
     }
@@ -128,10 +131,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     total += (sum.x + sum.y) + (sum.z + sum.w);
     workgroupBarrier();
     for (var c = 0u; c < KEYS / 16u; c++) {
-      let p0 = subgroupMatrixLoad<Left>(&weights, p_base + 16u * c, false, P_STEP);
-      let p1 = subgroupMatrixLoad<Left>(&weights, p_base + 16u * P_STEP + 16u * c, false, P_STEP);
+      let p0 = subgroupMatrixLoad<Left, row_major>(&weights, p_base + 16u * c, P_STEP);
+      let p1 = subgroupMatrixLoad<Left, row_major>(&weights, p_base + 16u * P_STEP + 16u * c, P_STEP);
       for (var d = 0u; d < SIXTEENS; d++) {
-        let some = subgroupMatrixLoad<Right>(&v, v_at + (begin + 16u * c) * v_row + 16u * d, false, v_row);
+        let some = subgroupMatrixLoad<Right, row_major>(&v, v_at + (begin + 16u * c) * v_row + 16u * d, v_row);
         acc[2u * d] = subgroupMatrixMultiplyAccumulate(p0, some, acc[2u * d]);
         acc[2u * d + 1u] = subgroupMatrixMultiplyAccumulate(p1, some, acc[2u * d + 1u]);
       }
@@ -152,8 +155,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   let last = select(share / l, 0.0, empty);
   for (var n = 0u; n < SIXTEENS; n++) {
     workgroupBarrier();
-    subgroupMatrixStore(&scores, s_base, acc[2u * n], false, STEP);
-    subgroupMatrixStore(&scores, s_base + 16u * STEP, acc[2u * n + 1u], false, STEP);
+    subgroupMatrixStore<row_major>(&scores, s_base, acc[2u * n], STEP);
+    subgroupMatrixStore<row_major>(&scores, s_base + 16u * STEP, acc[2u * n + 1u], STEP);
     workgroupBarrier();
     if (top + lane < params.queries) {
       let at = (head * params.queries + row) * params.value_dim4 + 4u * n;

@@ -14,14 +14,44 @@
 @group(0) @binding(7) var<storage, read_write> lse: array<f32>;
 @group(0) @binding(8) var<uniform> params: Params;
 
-override PAIRS: bool = true;      // two of a thread's columns go through `pool` at a time, or one
-override PHASE: u32 = select(1u, 2u, PAIRS);
+override KEYS: u32 = 16u;         // of a phase of the second product: whole columns of all threads, or a part of one
+override WEIGHTS: u32 = KEYS / 4u * TY;   // strips of weights in `pool`, before those of values
+override VALUES: u32 = KEYS * 2u * TX;    // vec4 of values of a phase
 
-// The weights of a column of all threads, for eight rows.
-fn offer(place: u32, tx: u32, ty: u32, lo: vec4f, hi: vec4f) {
-  let at = (place * TX + tx) * ROW_STEP + ty;
-  pool[at] = lo;
-  pool[at + TY] = hi;
+// The weights of column c of the thread, for eight rows, if it belongs to the phase that begins at key `first` of the tile.
+fn offer(first: u32, c: u32, tx: u32, ty: u32, lo: vec4f, hi: vec4f) {
+  let key = c * TX + tx - first;
+  if (key >= KEYS) { return; }
+  let strip = own_pool + key / 4u * TY + ty;
+  let step = key % 4u * 2u;
+  pool[strip][step] = lo;
+  pool[strip][step + 1u] = hi;
+}
+
+fn slice_at(kv: u32, begin: u32, d: u32, n: u32) -> vec4f {
+  let at = slice_place(n);
+  if (n >= SLICE || begin + at.x >= params.keys || d / 4u + at.y >= params.dim4) { return vec4f(0.0); }
+  return load_k(kv * params.k_head + (begin + at.x) * params.k_row + d / 4u + at.y);
+}
+// What a thread moves is asked for before the product of the slice before it, so that it has come when it is needed.
+fn four_of_slice(kv: u32, begin: u32, d: u32, n: u32) -> Four {
+  return Four(slice_at(kv, begin, d, n), slice_at(kv, begin, d, n + THREADS), slice_at(kv, begin, d, n + 2u * THREADS), slice_at(kv, begin, d, n + 3u * THREADS));
+}
+
+fn value_at(kv: u32, first: u32, n: u32) -> vec4f {
+  let key = first + n / (2u * TX);
+  let d4 = n % (2u * TX);
+  if (n >= VALUES || key >= params.keys || d4 >= params.value_dim4) { return vec4f(0.0); }
+  return load_v(kv * params.v_head + key * params.v_row + d4);
+}
+fn four_values(kv: u32, first: u32, n: u32) -> Four {
+  return Four(value_at(kv, first, n), value_at(kv, first, n + THREADS), value_at(kv, first, n + 2u * THREADS), value_at(kv, first, n + 3u * THREADS));
+}
+fn keep_value(n: u32, value: vec4f) {
+  if (n >= VALUES) { return; }
+  let key = n / (2u * TX);
+  let d4 = n % (2u * TX);
+  pool[own_pool + WEIGHTS + key / 4u * TX + d4 % TX][key % 4u * 2u + d4 / TX] = value;
 }
 
 fn write_row(head: u32, row: u32, acc: Row, most: f32, total: f32, tx: u32) {
@@ -44,8 +74,11 @@ fn write_row(head: u32, row: u32, acc: Row, most: f32, total: f32, tx: u32) {
   if (tx == 0u) { lse[head * params.queries + row] = select((m + log2(l)) * ln2, hidden, empty); }
 }
 
-@compute @workgroup_size(THREADS)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) thread: u32) {
+@compute @workgroup_size(ALL)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) index: u32) {
+  let thread = index % THREADS;
+  let part = index / THREADS;
+  own_pool = part * POOL;
   let tx = thread % TX;
   let ty = thread / TX;
   let head = group.x;
@@ -55,7 +88,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   let low_row = top + 4u * ty;
   let high_row = low_row + 4u * TY;
 
-  for (var n = thread; n < ROWS * D / 4u; n += THREADS) {
+  for (var n = index; n < ROWS * D / 4u; n += ALL) {
     let row = n % ROWS;
     let d4 = n / ROWS;
     var value = vec4f(0.0);
@@ -68,17 +101,15 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   var total = Eight(vec4f(0.0), vec4f(0.0));
   let low = low_key(top) / COLUMNS * COLUMNS;
   let high = high_key(bottom);
-  for (var begin = low; begin < high; begin += COLUMNS) {
+  var next = four_of_slice(kv, low + part * COLUMNS, 0u, thread);
+  for (var first = low; first < high; first += GROUPS * COLUMNS) {
+    let begin = first + part * COLUMNS;
     var s = Block();
     for (var d = 0u; d < D; d += DS) {
-      for (var n = thread; n < COLUMNS * DS / 4u; n += THREADS) {
-        let column = n % COLUMNS;
-        let d4 = n / COLUMNS;
-        var value = vec4f(0.0);
-        if (begin + column < params.keys && d / 4u + d4 < params.dim4) { value = load_k(kv * params.k_head + (begin + column) * params.k_row + d / 4u + d4); }
-        keep_streamed(column, d4, value);
-      }
+      keep_four(thread, next);
+      for (var n = thread + 4u * THREADS; n < SLICE; n += THREADS) { let at = slice_place(n); keep_streamed(at.x, at.y, slice_at(kv, begin, d, n)); }
       workgroupBarrier();
+      if (d + DS < D) { next = four_of_slice(kv, begin, d + DS, thread); } else { next = four_values(kv, begin, thread); }
       multiply_slice(&s, d, tx, ty);
       workgroupBarrier();
     }
@@ -118,48 +149,103 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     total.lo = fma(total.lo, shrink.lo, vec4f(sum_of(s.r0), sum_of(s.r1), sum_of(s.r2), sum_of(s.r3)));
     total.hi = fma(total.hi, shrink.hi, vec4f(sum_of(s.r4), sum_of(s.r5), sum_of(s.r6), sum_of(s.r7)));
 
-    for (var phase = 0u; phase < 8u; phase += PHASE) {
-      switch (phase) {
+    for (var phase = 0u; phase < COLUMNS; phase += KEYS) {
+      switch (phase / TX) {
         case 0u: {
-          offer(0u, tx, ty, vec4f(s.r0.a.x, s.r1.a.x, s.r2.a.x, s.r3.a.x), vec4f(s.r4.a.x, s.r5.a.x, s.r6.a.x, s.r7.a.x));
-          if (PAIRS) { offer(1u, tx, ty, vec4f(s.r0.a.y, s.r1.a.y, s.r2.a.y, s.r3.a.y), vec4f(s.r4.a.y, s.r5.a.y, s.r6.a.y, s.r7.a.y)); }
+          offer(phase, 0u, tx, ty, vec4f(s.r0.a.x, s.r1.a.x, s.r2.a.x, s.r3.a.x), vec4f(s.r4.a.x, s.r5.a.x, s.r6.a.x, s.r7.a.x));
+          if (KEYS > TX) { offer(phase, 1u, tx, ty, vec4f(s.r0.a.y, s.r1.a.y, s.r2.a.y, s.r3.a.y), vec4f(s.r4.a.y, s.r5.a.y, s.r6.a.y, s.r7.a.y)); }
         }
-        case 1u: { offer(0u, tx, ty, vec4f(s.r0.a.y, s.r1.a.y, s.r2.a.y, s.r3.a.y), vec4f(s.r4.a.y, s.r5.a.y, s.r6.a.y, s.r7.a.y)); }
+        case 1u: {
+          offer(phase, 1u, tx, ty, vec4f(s.r0.a.y, s.r1.a.y, s.r2.a.y, s.r3.a.y), vec4f(s.r4.a.y, s.r5.a.y, s.r6.a.y, s.r7.a.y));
+        }
         case 2u: {
-          offer(0u, tx, ty, vec4f(s.r0.a.z, s.r1.a.z, s.r2.a.z, s.r3.a.z), vec4f(s.r4.a.z, s.r5.a.z, s.r6.a.z, s.r7.a.z));
-          if (PAIRS) { offer(1u, tx, ty, vec4f(s.r0.a.w, s.r1.a.w, s.r2.a.w, s.r3.a.w), vec4f(s.r4.a.w, s.r5.a.w, s.r6.a.w, s.r7.a.w)); }
+          offer(phase, 2u, tx, ty, vec4f(s.r0.a.z, s.r1.a.z, s.r2.a.z, s.r3.a.z), vec4f(s.r4.a.z, s.r5.a.z, s.r6.a.z, s.r7.a.z));
+          if (KEYS > TX) { offer(phase, 3u, tx, ty, vec4f(s.r0.a.w, s.r1.a.w, s.r2.a.w, s.r3.a.w), vec4f(s.r4.a.w, s.r5.a.w, s.r6.a.w, s.r7.a.w)); }
         }
-        case 3u: { offer(0u, tx, ty, vec4f(s.r0.a.w, s.r1.a.w, s.r2.a.w, s.r3.a.w), vec4f(s.r4.a.w, s.r5.a.w, s.r6.a.w, s.r7.a.w)); }
+        case 3u: {
+          offer(phase, 3u, tx, ty, vec4f(s.r0.a.w, s.r1.a.w, s.r2.a.w, s.r3.a.w), vec4f(s.r4.a.w, s.r5.a.w, s.r6.a.w, s.r7.a.w));
+        }
         case 4u: {
-          offer(0u, tx, ty, vec4f(s.r0.b.x, s.r1.b.x, s.r2.b.x, s.r3.b.x), vec4f(s.r4.b.x, s.r5.b.x, s.r6.b.x, s.r7.b.x));
-          if (PAIRS) { offer(1u, tx, ty, vec4f(s.r0.b.y, s.r1.b.y, s.r2.b.y, s.r3.b.y), vec4f(s.r4.b.y, s.r5.b.y, s.r6.b.y, s.r7.b.y)); }
+          offer(phase, 4u, tx, ty, vec4f(s.r0.b.x, s.r1.b.x, s.r2.b.x, s.r3.b.x), vec4f(s.r4.b.x, s.r5.b.x, s.r6.b.x, s.r7.b.x));
+          if (KEYS > TX) { offer(phase, 5u, tx, ty, vec4f(s.r0.b.y, s.r1.b.y, s.r2.b.y, s.r3.b.y), vec4f(s.r4.b.y, s.r5.b.y, s.r6.b.y, s.r7.b.y)); }
         }
-        case 5u: { offer(0u, tx, ty, vec4f(s.r0.b.y, s.r1.b.y, s.r2.b.y, s.r3.b.y), vec4f(s.r4.b.y, s.r5.b.y, s.r6.b.y, s.r7.b.y)); }
+        case 5u: {
+          offer(phase, 5u, tx, ty, vec4f(s.r0.b.y, s.r1.b.y, s.r2.b.y, s.r3.b.y), vec4f(s.r4.b.y, s.r5.b.y, s.r6.b.y, s.r7.b.y));
+        }
         case 6u: {
-          offer(0u, tx, ty, vec4f(s.r0.b.z, s.r1.b.z, s.r2.b.z, s.r3.b.z), vec4f(s.r4.b.z, s.r5.b.z, s.r6.b.z, s.r7.b.z));
-          if (PAIRS) { offer(1u, tx, ty, vec4f(s.r0.b.w, s.r1.b.w, s.r2.b.w, s.r3.b.w), vec4f(s.r4.b.w, s.r5.b.w, s.r6.b.w, s.r7.b.w)); }
+          offer(phase, 6u, tx, ty, vec4f(s.r0.b.z, s.r1.b.z, s.r2.b.z, s.r3.b.z), vec4f(s.r4.b.z, s.r5.b.z, s.r6.b.z, s.r7.b.z));
+          if (KEYS > TX) { offer(phase, 7u, tx, ty, vec4f(s.r0.b.w, s.r1.b.w, s.r2.b.w, s.r3.b.w), vec4f(s.r4.b.w, s.r5.b.w, s.r6.b.w, s.r7.b.w)); }
         }
-        case 7u: { offer(0u, tx, ty, vec4f(s.r0.b.w, s.r1.b.w, s.r2.b.w, s.r3.b.w), vec4f(s.r4.b.w, s.r5.b.w, s.r6.b.w, s.r7.b.w)); }
+        case 7u: {
+          offer(phase, 7u, tx, ty, vec4f(s.r0.b.w, s.r1.b.w, s.r2.b.w, s.r3.b.w), vec4f(s.r4.b.w, s.r5.b.w, s.r6.b.w, s.r7.b.w));
+        }
         default: {}
       }
-      for (var n = thread; n < PHASE * TX * 2u * TX; n += THREADS) {
-        let key = begin + phase * TX + n / (2u * TX);
-        let d4 = n % (2u * TX);
-        var value = vec4f(0.0);
-        if (key < params.keys && d4 < params.value_dim4) { value = load_v(kv * params.v_head + key * params.v_row + d4); }
-        pool[PHASE * TX * ROW_STEP + n] = value;
-      }
+      keep_value(thread, next.a);
+      keep_value(thread + THREADS, next.b);
+      keep_value(thread + 2u * THREADS, next.c);
+      keep_value(thread + 3u * THREADS, next.d);
+      for (var n = thread + 4u * THREADS; n < VALUES; n += THREADS) { keep_value(n, value_at(kv, begin + phase, n)); }
       workgroupBarrier();
-      for (var key = 0u; key < PHASE * TX; key++) {
-        let row = key * ROW_STEP + ty;
-        let column = PHASE * TX * ROW_STEP + key * 2u * TX + tx;
-        outer(&acc, pool[row], pool[row + TY], pool[column], pool[column + TX]);
+      if (phase + KEYS < COLUMNS) { next = four_values(kv, begin + phase + KEYS, thread); } else { next = four_of_slice(kv, begin + GROUPS * COLUMNS, 0u, thread); }
+      for (var key4 = 0u; key4 < KEYS / 4u; key4++) {
+        let r = own_pool + key4 * TY + ty;
+        let c = own_pool + WEIGHTS + key4 * TX + tx;
+        outer(&acc, pool[r][0], pool[r][1], pool[c][0], pool[c][1]);
+        outer(&acc, pool[r][2], pool[r][3], pool[c][2], pool[c][3]);
+        outer(&acc, pool[r][4], pool[r][5], pool[c][4], pool[c][5]);
+        outer(&acc, pool[r][6], pool[r][7], pool[c][6], pool[c][7]);
       }
       workgroupBarrier();
     }
   }
 
   total = across_sum(total, tx, ty);
+  if (GROUPS > 1u) {
+    // The second group hands over what it has; both are made relative to the larger maximum.
+    workgroupBarrier();
+    let at = 2u * thread;
+    let place = thread / 2u;
+    let half = thread % 2u * 4u;
+    if (part == 1u) {
+      resident[at + 0u][0] = acc.r0.a;
+      resident[at + 0u][1] = acc.r0.b;
+      resident[at + 0u][2] = acc.r1.a;
+      resident[at + 0u][3] = acc.r1.b;
+      resident[at + 0u][4] = acc.r2.a;
+      resident[at + 0u][5] = acc.r2.b;
+      resident[at + 0u][6] = acc.r3.a;
+      resident[at + 0u][7] = acc.r3.b;
+      resident[at + 1u][0] = acc.r4.a;
+      resident[at + 1u][1] = acc.r4.b;
+      resident[at + 1u][2] = acc.r5.a;
+      resident[at + 1u][3] = acc.r5.b;
+      resident[at + 1u][4] = acc.r6.a;
+      resident[at + 1u][5] = acc.r6.b;
+      resident[at + 1u][6] = acc.r7.a;
+      resident[at + 1u][7] = acc.r7.b;
+      pool[place][half] = most.lo;
+      pool[place][half + 1u] = most.hi;
+      pool[place][half + 2u] = total.lo;
+      pool[place][half + 3u] = total.hi;
+    }
+    workgroupBarrier();
+    if (part == 1u) { return; }
+    let other = Eight(pool[place][half], pool[place][half + 1u]);
+    let now = Eight(max(most.lo, other.lo), max(most.hi, other.hi));
+    let mine = Eight(exp2(max(most.lo - now.lo, vec4f(-2000.0))), exp2(max(most.hi - now.hi, vec4f(-2000.0))));
+    let theirs = Eight(exp2(max(other.lo - now.lo, vec4f(-2000.0))), exp2(max(other.hi - now.hi, vec4f(-2000.0))));
+    most = now;
+    total = Eight(total.lo * mine.lo + pool[place][half + 2u] * theirs.lo, total.hi * mine.hi + pool[place][half + 3u] * theirs.hi);
+    acc.r0 = Row(acc.r0.a * mine.lo.x + resident[at + 0u][0] * theirs.lo.x, acc.r0.b * mine.lo.x + resident[at + 0u][1] * theirs.lo.x);
+    acc.r1 = Row(acc.r1.a * mine.lo.y + resident[at + 0u][2] * theirs.lo.y, acc.r1.b * mine.lo.y + resident[at + 0u][3] * theirs.lo.y);
+    acc.r2 = Row(acc.r2.a * mine.lo.z + resident[at + 0u][4] * theirs.lo.z, acc.r2.b * mine.lo.z + resident[at + 0u][5] * theirs.lo.z);
+    acc.r3 = Row(acc.r3.a * mine.lo.w + resident[at + 0u][6] * theirs.lo.w, acc.r3.b * mine.lo.w + resident[at + 0u][7] * theirs.lo.w);
+    acc.r4 = Row(acc.r4.a * mine.hi.x + resident[at + 1u][0] * theirs.hi.x, acc.r4.b * mine.hi.x + resident[at + 1u][1] * theirs.hi.x);
+    acc.r5 = Row(acc.r5.a * mine.hi.y + resident[at + 1u][2] * theirs.hi.y, acc.r5.b * mine.hi.y + resident[at + 1u][3] * theirs.hi.y);
+    acc.r6 = Row(acc.r6.a * mine.hi.z + resident[at + 1u][4] * theirs.hi.z, acc.r6.b * mine.hi.z + resident[at + 1u][5] * theirs.hi.z);
+    acc.r7 = Row(acc.r7.a * mine.hi.w + resident[at + 1u][6] * theirs.hi.w, acc.r7.b * mine.hi.w + resident[at + 1u][7] * theirs.hi.w);
+  }
   write_row(head, low_row + 0u, acc.r0, most.lo.x, total.lo.x, tx);
   write_row(head, low_row + 1u, acc.r1, most.lo.y, total.lo.y, tx);
   write_row(head, low_row + 2u, acc.r2, most.lo.z, total.lo.z, tx);

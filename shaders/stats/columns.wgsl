@@ -50,8 +50,20 @@ fn whole_of(head: u32, row: u32, stop: u32) -> vec2f {
   return select(vec2f(0.0), vec2f(own * log2e, weights[head * bins.weights_head + row]), own > nothing);
 }
 
-@compute @workgroup_size(THREADS)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) thread: u32) {
+fn slice_at(head: u32, begin: u32, stop: u32, d: u32, n: u32) -> vec4f {
+  let at = slice_place(n);
+  if (n >= SLICE || begin + at.x >= stop || d / 4u + at.y >= params.dim4) { return vec4f(0.0); }
+  return q[head * params.q_head + (begin + at.x) * params.q_row + d / 4u + at.y];
+}
+fn four_of_slice(head: u32, begin: u32, stop: u32, d: u32, n: u32) -> Four {
+  return Four(slice_at(head, begin, stop, d, n), slice_at(head, begin, stop, d, n + THREADS), slice_at(head, begin, stop, d, n + 2u * THREADS), slice_at(head, begin, stop, d, n + 3u * THREADS));
+}
+
+@compute @workgroup_size(ALL)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) index: u32) {
+  let thread = index % THREADS;
+  let part = index / THREADS;
+  own_pool = part * POOL;
   let tx = thread % TX;
   let ty = thread / TX;
   let head = group.x;
@@ -65,7 +77,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   let start = max(first, u32(clamp(i32(left) - params.offset - params.right, 0, i32(end))));
   let stop = min(end, u32(clamp(i32(right) - params.offset + params.left + 1, 0, i32(end))));
 
-  for (var n = thread; n < ROWS * D / 4u; n += THREADS) {
+  for (var n = index; n < ROWS * D / 4u; n += ALL) {
     let key = n % ROWS;
     let d4 = n / ROWS;
     var value = vec4f(0.0);
@@ -78,17 +90,15 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   var sums = Eight(vec4f(0.0), vec4f(0.0));
   var near = vec4f(0.0);
   var square = vec4f(0.0);
-  for (var begin = start; begin < stop; begin += COLUMNS) {
+  var next = four_of_slice(head, start + part * COLUMNS, stop, 0u, thread);
+  for (var turn = start; turn < stop; turn += GROUPS * COLUMNS) {
+    let begin = turn + part * COLUMNS;
     var s = Block();
     for (var d = 0u; d < D; d += DS) {
-      for (var n = thread; n < COLUMNS * DS / 4u; n += THREADS) {
-        let column = n % COLUMNS;
-        let d4 = n / COLUMNS;
-        var value = vec4f(0.0);
-        if (begin + column < stop && d / 4u + d4 < params.dim4) { value = q[head * params.q_head + (begin + column) * params.q_row + d / 4u + d4]; }
-        keep_streamed(column, d4, value);
-      }
+      keep_four(thread, next);
+      for (var n = thread + 4u * THREADS; n < SLICE; n += THREADS) { let at = slice_place(n); keep_streamed(at.x, at.y, slice_at(head, begin, stop, d, n)); }
       workgroupBarrier();
+      if (d + DS < D) { next = four_of_slice(head, begin, stop, d + DS, thread); } else { next = four_of_slice(head, begin + GROUPS * COLUMNS, stop, 0u, thread); }
       multiply_slice(&s, d, tx, ty);
       workgroupBarrier();
     }
@@ -181,23 +191,26 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   }
 
   workgroupBarrier();
-  pool[tx * TY + ty] = sums.lo;
-  pool[(TX + tx) * TY + ty] = sums.hi;
+  pool[index / 4u][index % 4u * 2u] = sums.lo;
+  pool[index / 4u][index % 4u * 2u + 1u] = sums.hi;
   workgroupBarrier();
-  for (var key = thread; key < ROWS; key += THREADS) {
+  for (var key = index; key < ROWS; key += ALL) {
     if (left + key >= params.keys) { continue; }
     let half = key / (4u * TY);
     var sum = 0.0;
-    for (var t = 0u; t < TX; t++) { sum += pool[(half * TX + t) * TY + (key / 4u) % TY][key % 4u]; }
+    for (var t = 0u; t < TX * GROUPS; t++) {
+      let at = t / TX * THREADS + key / 4u % TY * TX + t % TX;
+      sum += pool[at / 4u][at % 4u * 2u + half][key % 4u];
+    }
     received[(head * bins.bins + group.z) * params.keys + left + key] = sum;
   }
   let distances = vec4f((near.x + near.y) + (near.z + near.w), (square.x + square.y) + (square.z + square.w), sum_of(Row(sums.lo, sums.hi)), 0.0);
   workgroupBarrier();
-  pool[thread] = distances;
+  pool[index / 4u][index % 4u] = distances;
   workgroupBarrier();
-  if (thread == 0u) {
+  if (index == 0u) {
     var sum = vec4f(0.0);
-    for (var t = 0u; t < THREADS; t++) { sum += pool[t]; }
+    for (var t = 0u; t < ALL; t++) { sum += pool[t / 4u][t % 4u]; }
     far[(head * groups.y + group.y) * bins.bins + group.z] = sum;
   }
 }

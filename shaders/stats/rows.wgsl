@@ -1,7 +1,7 @@
 // Statistics of every row in one pass over its keys: lse, entropy, largest probability and its key, with a running maximum a thread (card: exact-attention,
 // algorithm 3: u = Σ (s − m)·e^(s − m) follows every new maximum). Threads of a row meet once, at its end.
 // Bindings: 0 q [head, row, dim], 1 k, 2 bias, 3 sink [head], 4 marks | 5 rows [head, row]: lse, entropy of the keys, largest p, its key (−1: none); 6 params.
-// Grid: heads × tiles of 8·TY rows, the last rows first. `resident` must hold 8·TY·TX vec4.
+// Grid: heads × tiles of 8·TY rows, the last rows first. `resident` must hold a strip a thread.
 
 #include "common/site.wgsl"
 #include "common/block.wgsl"
@@ -43,8 +43,20 @@ fn follow(state: vec4f, s: Row, first: u32) -> vec4f {
   return own;
 }
 
-@compute @workgroup_size(THREADS)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) thread: u32) {
+fn slice_at(kv: u32, begin: u32, d: u32, n: u32) -> vec4f {
+  let at = slice_place(n);
+  if (n >= SLICE || begin + at.x >= params.keys || d / 4u + at.y >= params.dim4) { return vec4f(0.0); }
+  return k[kv * params.k_head + (begin + at.x) * params.k_row + d / 4u + at.y];
+}
+fn four_of_slice(kv: u32, begin: u32, d: u32, n: u32) -> Four {
+  return Four(slice_at(kv, begin, d, n), slice_at(kv, begin, d, n + THREADS), slice_at(kv, begin, d, n + 2u * THREADS), slice_at(kv, begin, d, n + 3u * THREADS));
+}
+
+@compute @workgroup_size(ALL)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) index: u32) {
+  let thread = index % THREADS;
+  let part = index / THREADS;
+  own_pool = part * POOL;
   let tx = thread % TX;
   let ty = thread / TX;
   let head = group.x;
@@ -52,7 +64,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   let top = (groups.y - 1u - group.y) * ROWS;
   let bottom = min(top + ROWS, params.queries) - 1u;
 
-  for (var n = thread; n < ROWS * D / 4u; n += THREADS) {
+  for (var n = index; n < ROWS * D / 4u; n += ALL) {
     let row = n % ROWS;
     let d4 = n / ROWS;
     var value = vec4f(0.0);
@@ -72,17 +84,15 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   var state7 = vec4f(hidden, 0.0, 0.0, -1.0);
   let low = low_key(top) / COLUMNS * COLUMNS;
   let high = high_key(bottom);
-  for (var begin = low; begin < high; begin += COLUMNS) {
+  var next = four_of_slice(kv, low + part * COLUMNS, 0u, thread);
+  for (var turn = low; turn < high; turn += GROUPS * COLUMNS) {
+    let begin = turn + part * COLUMNS;
     var s = Block();
     for (var d = 0u; d < D; d += DS) {
-      for (var n = thread; n < COLUMNS * DS / 4u; n += THREADS) {
-        let column = n % COLUMNS;
-        let d4 = n / COLUMNS;
-        var value = vec4f(0.0);
-        if (begin + column < params.keys && d / 4u + d4 < params.dim4) { value = k[kv * params.k_head + (begin + column) * params.k_row + d / 4u + d4]; }
-        keep_streamed(column, d4, value);
-      }
+      keep_four(thread, next);
+      for (var n = thread + 4u * THREADS; n < SLICE; n += THREADS) { let at = slice_place(n); keep_streamed(at.x, at.y, slice_at(kv, begin, d, n)); }
       workgroupBarrier();
+      if (d + DS < D) { next = four_of_slice(kv, begin, d + DS, thread); } else { next = four_of_slice(kv, begin + GROUPS * COLUMNS, 0u, thread); }
       multiply_slice(&s, d, tx, ty);
       workgroupBarrier();
     }
@@ -99,27 +109,27 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   }
 
   workgroupBarrier();
-  resident[(low_row - top + 0u) * TX + tx] = state0;
-  resident[(low_row - top + 1u) * TX + tx] = state1;
-  resident[(low_row - top + 2u) * TX + tx] = state2;
-  resident[(low_row - top + 3u) * TX + tx] = state3;
-  resident[(high_row - top + 0u) * TX + tx] = state4;
-  resident[(high_row - top + 1u) * TX + tx] = state5;
-  resident[(high_row - top + 2u) * TX + tx] = state6;
-  resident[(high_row - top + 3u) * TX + tx] = state7;
+  resident[index][0] = state0;
+  resident[index][1] = state1;
+  resident[index][2] = state2;
+  resident[index][3] = state3;
+  resident[index][4] = state4;
+  resident[index][5] = state5;
+  resident[index][6] = state6;
+  resident[index][7] = state7;
   workgroupBarrier();
-  for (var row = thread; row < ROWS; row += THREADS) {
+  for (var row = index; row < ROWS; row += ALL) {
     if (top + row >= params.queries) { continue; }
     var m = hidden;
     var key = -1.0;
-    for (var t = 0u; t < TX; t++) {
-      let part = resident[row * TX + t];
+    for (var t = 0u; t < TX * GROUPS; t++) {
+      let part = resident[t / TX * THREADS + row / 4u % TY * TX + t % TX][row / (4u * TY) * 4u + row % 4u];
       if (part.x > m || (part.x == m && part.x >= nothing && part.w < key)) { m = part.x; key = part.w; }
     }
     var l = 0.0;
     var u = 0.0;
-    for (var t = 0u; t < TX; t++) {
-      let part = resident[row * TX + t];
+    for (var t = 0u; t < TX * GROUPS; t++) {
+      let part = resident[t / TX * THREADS + row / 4u % TY * TX + t % TX][row / (4u * TY) * 4u + row % 4u];
       if (part.x < nothing) { continue; }
       let step = part.x - m;
       let shrink = exp2(step);

@@ -43,7 +43,7 @@ for (const D of small ? [64] : dims) for (const causal of [false, true]) {
   const of = problemOf(small ? 128 : 512, D, causal, small ? 2 : 4), floats = await inputs(of, 'f32');
   const out = async (plan: Plan, given: OnDevice): Promise<Float32Array> => new Float32Array((await gpu.run(plan, given, ['out'])).out);
   const exact = await out(naivePlan(of), floats);
-  const kernels: [string, Plan | undefined, 'f32' | 'f16'][] = [['tiled f32', tiledPlan(of, gpu.limits), 'f32'], ['tiled f32 without subgroups', tiledPlan(of, { ...gpu.limits, subgroupSize: 0 }), 'f32'], ['tiled f16', tiledPlan(of, gpu.limits, 'f16'), 'f16'], ['matrix', matrixPlan(of, gpu.limits), 'f16'], ['matrix b', matrixPlan(of, gpu.limits, 'b'), 'f16']];
+  const kernels: [string, Plan | undefined, 'f32' | 'f16'][] = [['tiled f32', tiledPlan(of, gpu.limits), 'f32'], ['tiled f32 without subgroups', tiledPlan(of, { ...gpu.limits, subgroupSize: 0 }), 'f32'], ['tiled f16', tiledPlan(of, gpu.limits, 'f16'), 'f16'], ['matrix', matrixPlan(of, gpu.limits), 'f16']];
   for (const [name, plan, type] of kernels) {
     if (!plan) continue;
     // The same seed gives the same values, rounded.
@@ -89,7 +89,6 @@ for (const T of lengths) for (const D of dims) for (const causal of [false, true
   const halves = [await inputs(of, 'f16'), await inputs(of, 'f16')];
   await row('tiled f16', tiledPlan(of, gpu.limits, 'f16'), halves, 'fp16 FlashAttention-2');
   await row('matrix f16', matrixPlan(of, gpu.limits), halves, 'fp16 FlashAttention-2');
-  await row('matrix f16 b', matrixPlan(of, gpu.limits, 'b'), halves, 'fp16 FlashAttention-2');
   release(halves);
 }
 

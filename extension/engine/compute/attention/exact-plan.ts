@@ -11,23 +11,20 @@ export function tiledPlan(of: Problem, limits: Limits, type: 'f32' | 'f16' = 'f3
   return {
     buffers: outputs(of),
     passes: [{
-      shader: `exact/tiled-${type}${grid.subgroups ? '-subgroups' : ''}.wgsl`, constants: { ...gridConstants(grid), PAIRS: Number(grid.phase === 2), ...switches(of) }, uniforms: [params(of)],
+      shader: `exact/tiled-${type}${grid.subgroups ? '-subgroups' : ''}.wgsl`, constants: { ...gridConstants(grid), KEYS: grid.KEYS, ...switches(of) }, uniforms: [params(of)],
       reads: ['q', 'k', 'v', 'bias', 'sink', 'marks'], writes: ['out', 'lse'], grid: [of.heads, Math.ceil(of.queries / (8 * grid.TY))],
     }],
   };
 }
 
-/** Head sizes that exact/matrix-SIZE.wgsl is there for, with the keys of a step and the rows of a workgroup. */
-const matrixSizes: Readonly<Record<number, { readonly keys: number; readonly rows: number }>> = { 64: { keys: 64, rows: 64 }, 128: { keys: 32, rows: 128 } };
-/** Rows that must follow the last of q, k and v, for kernels that read whole steps. */
-export const spareRows = 128;
+/** Rows that must follow the last of q, k and v, finite, for kernels that read whole steps. */
+export const spareRows = 192;
 
-/** The same with subgroup matrices; q, k, v in f16 with `spareRows` finite rows behind. Undefined where the device or the head size does not allow it. */
-export function matrixPlan(of: Problem, limits: Limits, variant = ''): Plan | undefined {
-  const size = matrixSizes[of.dim];
-  if (!limits.matrices || limits.subgroupSize !== 32 || !size || of.valueDim !== of.dim) return undefined;
-  const rows = variant === 'b' ? (of.dim === 64 ? 128 : 64) : size.rows;
-  return { buffers: outputs(of), passes: [{ shader: `exact/matrix-${of.dim}${variant}.wgsl`, constants: switches(of), uniforms: [params(of)], reads: ['q', 'k', 'v', 'bias', 'sink', 'marks'], writes: ['out', 'lse'], grid: [of.heads, Math.ceil(of.queries / rows)] }] };
+/** The same with subgroup matrices; q, k, v in f16 with `spareRows` behind. Undefined where the device or the head size does not allow it: there is a file for 64 and one for 128. */
+export function matrixPlan(of: Problem, limits: Limits): Plan | undefined {
+  if (!limits.matrices || limits.subgroupSize !== 32 || of.valueDim !== of.dim || of.dim !== 64 && of.dim !== 128) return undefined;
+  // Six subgroups of 32 rows.
+  return { buffers: outputs(of), passes: [{ shader: `exact/matrix-${of.dim}.wgsl`, constants: switches(of), uniforms: [params(of)], reads: ['q', 'k', 'v', 'bias', 'sink', 'marks'], writes: ['out', 'lse'], grid: [of.heads, Math.ceil(of.queries / 192)] }] };
 }
 
 /** The same from T×T scores, kept in the buffer `cells`. */

@@ -18,7 +18,7 @@ export interface StatisticsOf {
 export function statisticsPlan(of: Problem, { bins, keyBins, weightsPerHead }: StatisticsOf, limits: Limits): Plan {
   const grid = chooseGrid(of.dim, 0, limits);
   if (!grid) throw tooLarge(of, limits);
-  const { TX, TY } = grid, rows = 8 * TY, tiles = Math.ceil(of.keys / rows), constants = { ...gridConstants(grid, rows * TX), ...switches(of) }, sizes = { keys: of.keys, bins, key_bins: keyBins };
+  const rows = 8 * grid.TY, tiles = Math.ceil(of.keys / rows), constants = { ...gridConstants(grid), ...switches(of) }, sizes = { keys: of.keys, bins, key_bins: keyBins };
   return {
     buffers: { rows: 4 * of.heads * of.queries, received: of.heads * bins * of.keys, far: 4 * of.heads * tiles * bins, columns: of.heads * of.keys, picture: of.heads * bins * keyBins },
     passes: [

@@ -1,7 +1,0 @@
-// Exact attention with subgroup matrices for heads of 128. Bindings and equation: exact/matrix.wgsl.
-
-const SIXTEENS = 8u;
-const KEYS = 32u;
-const SUBGROUPS = 2u;
-
-#include "exact/matrix.wgsl"
