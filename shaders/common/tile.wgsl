@@ -2,7 +2,8 @@
 // stay in `resident` for the whole workgroup, columns the other's, which stream through `pool` DS dimensions at a time.
 // Row r < 4 of a thread is 4·ty + r, row r ≥ 4 is 4·TY + 4·ty + r − 4; its column c is c·TX + tx.
 // What a thread needs for four steps of a product lies together as a strip: [step][half] vec4, so that one index serves eight reads (every index
-// is clamped, and costs as much as a multiplication). Strips of columns are padded: eight threads that read theirs meet in no bank.
+// is clamped, and costs as much as a multiplication). Strips of `pool` are padded, and those of `resident` turned by ty: threads that read theirs at
+// the same time meet in no bank.
 
 override TX: u32 = 8u;
 override TY: u32 = 16u;
@@ -28,10 +29,11 @@ fn keep_resident(row: u32, d4: u32, value: vec4f) {
   let half = row / (4u * TY);
   let strip = d4 * TY + row / 4u % TY;
   let e = row % 4u;
-  resident[strip][half][e] = value.x;
-  resident[strip][2u + half][e] = value.y;
-  resident[strip][4u + half][e] = value.z;
-  resident[strip][6u + half][e] = value.w;
+  let turn = row / 4u % TY + half;
+  resident[strip][turn & 7u][e] = value.x;
+  resident[strip][(turn + 2u) & 7u][e] = value.y;
+  resident[strip][(turn + 4u) & 7u][e] = value.z;
+  resident[strip][(turn + 6u) & 7u][e] = value.w;
 }
 fn keep_streamed(column: u32, d4: u32, value: vec4f) {
   let c = column / TX;
@@ -58,13 +60,21 @@ fn keep_four(begin: u32, four: Four) {
 
 // acc += resident[rows, begin … begin + DS) · pool[columns, 0 … DS)ᵀ
 fn multiply_slice(acc: ptr<function, Block>, begin: u32, tx: u32, ty: u32) {
+  let e0 = ty & 7u;
+  let e1 = (ty + 1u) & 7u;
+  let e2 = (ty + 2u) & 7u;
+  let e3 = (ty + 3u) & 7u;
+  let e4 = (ty + 4u) & 7u;
+  let e5 = (ty + 5u) & 7u;
+  let e6 = (ty + 6u) & 7u;
+  let e7 = (ty + 7u) & 7u;
   for (var d4 = 0u; d4 < DS / 4u; d4++) {
     let r = (begin / 4u + d4) * TY + ty;
     let c = own_pool + d4 * TX + tx;
-    outer(acc, resident[r][0], resident[r][1], pool[c][0], pool[c][1]);
-    outer(acc, resident[r][2], resident[r][3], pool[c][2], pool[c][3]);
-    outer(acc, resident[r][4], resident[r][5], pool[c][4], pool[c][5]);
-    outer(acc, resident[r][6], resident[r][7], pool[c][6], pool[c][7]);
+    outer(acc, resident[r][e0], resident[r][e1], pool[c][0], pool[c][1]);
+    outer(acc, resident[r][e2], resident[r][e3], pool[c][2], pool[c][3]);
+    outer(acc, resident[r][e4], resident[r][e5], pool[c][4], pool[c][5]);
+    outer(acc, resident[r][e6], resident[r][e7], pool[c][6], pool[c][7]);
   }
 }
 
