@@ -75,10 +75,10 @@ export interface TileRequest extends HeadRef {
   readonly reduce: 'mean' | 'max';
   /**
    * Cells that are not single positions, for `prob` only: half-open runs [from, to) of queries and of keys, flattened, rising, within `rows`
-   * and `cols`. Such a cell is the mean over the queries of its run (of those that see any key) of the sum over its keys; `height` and
+   * and `cols`; of a side that is not given, every position is a cell. Such a cell is the mean over the queries of its run (of those that see any key) of the sum over its keys; `height` and
    * `width` then count runs, and pooling is over these cells. Positions in no run are left out.
    */
-  readonly join?: { readonly rows: readonly number[]; readonly cols: readonly number[] };
+  readonly join?: { readonly rows?: readonly number[]; readonly cols?: readonly number[] };
   /** Keys, rising, that every row is renormalised without: its probabilities are divided by what the other keys have together. */
   readonly without?: readonly number[];
 }

@@ -1,5 +1,5 @@
 /** What a trace costs beside the untouched run, what opening a large model costs, and whether the editor stays quick meanwhile. */
-import { fork, type ChildProcess } from 'node:child_process';
+import { fork, spawnSync, type ChildProcess } from 'node:child_process';
 import { existsSync, mkdirSync, rmSync, statSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -13,6 +13,7 @@ import { lensBench } from './lens.ts';
 import { benchRecognition } from './recognition.ts';
 import { overview } from './overview.ts';
 import { maps } from './map.ts';
+import { viewer } from './viewer.ts';
 import type { Order, Report } from './worker.ts';
 
 const here = dirname(fileURLToPath(import.meta.url)), cache = join(here, '../.cache/bench'), rounds = 7;
@@ -109,6 +110,14 @@ async function looking(): Promise<void> {
   try { await overview(say, engine, cache); } finally { await engine.dispose(); }
 }
 
+/** 32,768 tokens; made when it is not there. */
+function longTrace(): string {
+  const made = spawnSync(process.execPath, [join(here, '../test/long/make.mjs')], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
+  if (made.status !== 0) throw new Error('The long trace could not be made.');
+  for (const line of made.stdout.trim().split('\n').slice(0, -1)) say(line);
+  return made.stdout.trim().split('\n').at(-1)!;
+}
+
 async function main(): Promise<void> {
   if (!only || only === 'lens') await lenses();
   if (!only || only === 'trace') await traces();
@@ -122,5 +131,6 @@ async function main(): Promise<void> {
   if (!only || only === 'discovery') await benchDiscovery(cache, rounds, say);
   if (!only || only === 'estimates') await benchEstimates(cache, worker, say);
   if (!only || only === 'overview') await looking();
+  if (!only || only === 'viewer') await viewer(say, longTrace());
 }
 void main();

@@ -1,4 +1,4 @@
-/** How smoothly the Overview of 32 × 32 heads scrolls in the test browser, and how quickly it answers to a metric, an order and a filter. */
+/** How smoothly the Overview of 32 × 32 and of 64 × 64 heads scrolls in the test browser, and how quickly it answers to a metric, an order and a filter. */
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { chromium } from 'playwright-core';
@@ -7,7 +7,7 @@ import { openGallery } from '../gallery/gallery.ts';
 import { browserFlags, browserPath } from '../gallery/stage.ts';
 import { generateDecoder } from './generate-decoder.ts';
 
-const layers = 32, heads = 32, tokens = 96, scrollMs = 3000;
+const grids = [32, 64] as const, tokens = 96, scrollMs = 3000;
 
 interface Scrolled { readonly frames: number; readonly ms: number; readonly longestMs: number; readonly pixels: number }
 
@@ -26,8 +26,10 @@ const scroll = `(async ms => {
   return { frames: times.length - 1, ms: times[times.length - 1] - times[0], longestMs: Math.max(...times.slice(1).map((time, i) => time - times[i])), pixels };
 })(${scrollMs})`;
 
-export async function overview(say: (line: string) => void, engine: Engine, cache: string): Promise<void> {
-  const model = generateDecoder(join(cache, 'grid'), { layers, heads, width: heads * 4, vocabulary: 64, positions: 128 }), out = join(cache, 'grid.attntrace');
+export async function overview(say: (line: string) => void, engine: Engine, cache: string): Promise<void> { for (const heads of grids) await grid(say, engine, cache, heads); }
+
+async function grid(say: (line: string) => void, engine: Engine, cache: string, heads: number): Promise<void> {
+  const layers = heads, model = generateDecoder(join(cache, `grid-${heads}`), { layers, heads, width: heads * 4, vocabulary: 64, positions: 128 }), out = join(cache, 'grid.attntrace');
   await (await engine.analysis()).complete(await engine.capture({ model, prompt: { kind: 'ids', ids: Array.from({ length: tokens }, (_, i) => (i * 7) % 64) }, out }));
   const gallery = await openGallery(out), browser = await chromium.launch({ executablePath: browserPath, args: [...browserFlags] });
   try {

@@ -1,4 +1,4 @@
-/** `npm run bench`: bundles the benchmarks and runs them; `-- T …` chooses lengths, `-- --only lens|trace|open|recognition|interactive|map|discovery|estimates|overview` a part. */
+/** `npm run bench`: bundles the benchmarks and runs them; `-- T …` chooses lengths, `-- --only lens|trace|open|recognition|interactive|map|discovery|estimates|overview|viewer` a part. */
 import { build } from 'esbuild';
 import { spawnSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';

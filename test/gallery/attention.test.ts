@@ -147,6 +147,50 @@ describe('by keyboard', () => {
   }));
 });
 
+describe('a span, and where its mass goes', () => {
+  const edge = async (testid: string): Promise<{ x: number; y: number; width: number; height: number }> => (await at(testid).boundingBox())!;
+  const drag = async (from: readonly [number, number], to: readonly [number, number]): Promise<void> => { await page.mouse.move(...from); await page.mouse.down(); await page.mouse.move((from[0] + to[0]) / 2, (from[1] + to[1]) / 2); await page.mouse.move(...to); await page.mouse.up(); };
+  const items = (): Promise<string[]> => at('span-item').evaluateAll(list => list.map(one => (one as unknown as { dataset: { position: string } }).dataset.position));
+  it('brushed on the ruler of the queries: bars under the map, and the keys in numbers; a click lets it go', () => onHead('dark', async () => {
+    const { x, y, height } = await edge('ruler-rows'), cell = height / 34;
+    await drag([x + 40, y + 10.5 * cell], [x + 40, y + 19.5 * cell]);
+    await at('span-item').first().waitFor();
+    expect(await at('span-strip').innerText()).toMatch(/^QUERIES 10–19/i);
+    expect((await items())[0]).toBe('0');
+    // Of causal attention nothing lies behind.
+    const shares = (await at('span-share').allInnerTexts()).map(one => Number(/^[<\d.]+/.exec(one)![0].replace('<', '')));
+    expect(shares[2]).toBe(0);
+    expect(Math.abs(shares[0] + shares[1] - 100)).toBeLessThan(1.5);
+    expect((await kept()).map['span']).toEqual({ of: 'rows', from: 10, to: 20 });
+    await expect.poll(spoken, patient).toMatch(/^Queries 10–19 look at key 0 <bos> with \d+%, key \d+ /);
+    await page.mouse.click(x + 40, y + 5 * cell);
+    await expect.poll(async () => (await kept()).map['span'], patient).toBeUndefined();
+    expect(await at('span-strip').count()).toBe(0);
+  }));
+  it('brushed on the ruler of the keys: what they get of each query, beside the map', () => onHead('light', async () => {
+    const { x, y, width } = await edge('ruler-cols'), cell = width / 34;
+    await drag([x + 0.5 * cell, y + 40], [x + 0.5 * cell + cell, y + 40]);
+    await at('span-mean').waitFor();
+    expect(await at('span-strip').innerText()).toMatch(/^KEYS 0–1/i);
+    // <bos> takes 77 % of this head.
+    expect(Number(/^(\d+)%/.exec(await at('span-mean').innerText())![1])).toBeGreaterThan(75);
+  }));
+  it('by the keyboard: begun, extended, ended, let go, and told', () => onHead('contrast', async () => {
+    await press('Control+Home', 'ArrowDown', 'ArrowDown');
+    await press('b');
+    await expect.poll(spoken, patient).toBe('A span of queries begins here; arrow keys extend it, b ends it');
+    await press('Shift+ArrowDown', 'b', 'ArrowDown');
+    await expect.poll(async () => (await kept()).map['span'], patient).toEqual({ of: 'rows', from: 2, to: 13 });
+    await at('span-item').first().waitFor();
+    await press('Enter');
+    expect((await kept()).map['span']).toBeUndefined();
+    await press('Shift+B', 'ArrowRight', 'Shift+B');
+    await expect.poll(async () => (await kept()).map['span'], patient).toMatchObject({ of: 'cols' });
+    await press('Escape');
+    expect((await kept()).map['span']).toBeUndefined();
+  }));
+});
+
 describe('links and exports', () => {
   it('a link brings back exactly this view in another panel', () => onHead('dark', async () => {
     await press('s', 'r', 'w', 'p', '[');

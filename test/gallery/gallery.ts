@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { join } from 'node:path';
 import type { OpenTrace, PanelApi, TracePanelState } from '../../extension/contract/api.ts';
-import { toWire } from '../../extension/contract/errors.ts';
+import { Cancelled, toWire } from '../../extension/contract/errors.ts';
 import { answerThumbnails, answerTile } from '../../extension/engine/analysis/answer-tile.ts';
 import { look } from '../../extension/engine/analysis/look.ts';
 import { OpenTraces } from '../../extension/engine/analysis/open-traces.ts';
@@ -20,7 +20,7 @@ export type Theme = keyof typeof themes;
 // Vitest and the benchmarks start at the root.
 const root = process.cwd(), nonce = 'gallery';
 
-type Answers = { [K in keyof PanelApi]: (request: Parameters<PanelApi[K]>[0]) => unknown };
+type Answers = { [K in keyof PanelApi]: (request: Parameters<PanelApi[K]>[0], signal?: AbortSignal) => unknown };
 /** `calls` collects what the panel asked of the host; any of `answers` may be replaced, to show what goes wrong. */
 export interface Gallery { readonly url: (theme: Theme) => string; readonly calls: string[]; readonly answers: Answers; setStale(sentence: string | undefined): void; close(): void }
 
@@ -31,7 +31,7 @@ export async function openGallery(traceFile: string, ready?: Promise<unknown>): 
   const stateOf = (open: OpenTrace): TracePanelState => ({ open, ...(stale ? { stale } : {}), sources: Object.fromEntries(open.manifest.sites.map(site => [site.name, 'model.py:102'])) });
   const answers: Answers = {
     state: () => ('then' in opened ? opened.then(stateOf) : stateOf(opened)),
-    tile: request => answerTile(traces, request, async () => undefined),
+    tile: (request, signal) => answerTile(traces, request, () => heard(signal)),
     thumbnails: request => answerThumbnails(traces, request, async () => undefined),
     look: request => look(traces, request, async () => undefined),
     picture: ({ trace, picture }) => traces.picture(trace, picture),
@@ -42,9 +42,15 @@ export async function openGallery(traceFile: string, ready?: Promise<unknown>): 
   return { url, calls, answers, setStale: sentence => { stale = sentence; }, close: () => { close(); void Promise.resolve(opened).then(open => traces.close(open.trace)); } };
 }
 
+/** As in the analysis process: a tile that nobody wants any more stops, and nothing else waits. */
+async function heard(signal: AbortSignal | undefined): Promise<void> {
+  await new Promise(resolve => setImmediate(resolve));
+  if (signal?.aborted) throw new Cancelled();
+}
+
 /** Serves one panel whose calls `answers` answers; `calls` collects their names. `panel` as `panelPage` has it. */
 export async function servePanel(answers: object, calls: string[], panel?: string): Promise<{ readonly url: (theme: Theme) => string; close(): void }> {
-  const [script, style] = ['dist/webview.js', 'dist/webview.css'].map(file => readFileSync(join(root, file))), known = answers as Readonly<Record<string, (request: unknown) => unknown>>;
+  const [script, style] = ['dist/webview.js', 'dist/webview.css'].map(file => readFileSync(join(root, file))), known = answers as Readonly<Record<string, (request: unknown, signal: AbortSignal) => unknown>>;
   const server = createServer((request, response) => {
     const path = request.url ?? '/', send = (type: string, body: string | Buffer): void => { response.setHeader('content-type', type); response.end(body); };
     if (path.startsWith('/call')) {
@@ -53,7 +59,9 @@ export async function servePanel(answers: object, calls: string[], panel?: strin
       request.on('end', () => {
         const { method, request: asked } = JSON.parse(body) as { method: string; request: unknown };
         calls.push(method);
-        void (async () => { try { return { ok: await known[method](asked) }; } catch (error) { return { error: toWire(error) }; } })()
+        const stop = new AbortController();
+        response.on('close', () => stop.abort());
+        void (async () => { try { return { ok: await known[method](asked, stop.signal) }; } catch (error) { return { error: toWire(error) }; } })()
           .then(answer => send('application/octet-stream', packed(answer)));
       });
     } else if (path === '/webview.js') send('text/javascript', script);
@@ -100,6 +108,7 @@ function page(theme: Theme, panel?: string): string {
 
 const hostScript = `
 let kept = JSON.parse(sessionStorage.getItem('kept') ?? 'null');
+const running = new Map();
 window.violations = [];
 // What the panel answers when the host calls it.
 window.replies = [];
@@ -112,11 +121,14 @@ const unpack = buffer => {
 window.acquireVsCodeApi = () => ({
   getState: () => kept, setState: state => { kept = state; sessionStorage.setItem('kept', JSON.stringify(state)); },
   postMessage: ({ message }) => {
+    if ('cancel' in message) { running.get(message.cancel)?.abort(); return; }
     if (!('call' in message)) { if ('ok' in message || 'err' in message) window.replies.push(message); return; }
     const say = reply => window.postMessage({ to: 'panel', message: reply }, '*');
-    fetch('/call', { method: 'POST', body: JSON.stringify(message, (_, value) => value instanceof Uint8Array ? btoa(Array.from(value, byte => String.fromCharCode(byte)).join('')) : value) }).then(r => r.arrayBuffer()).then(body => {
+    const stop = new AbortController();
+    running.set(message.call, stop);
+    fetch('/call', { method: 'POST', signal: stop.signal, body: JSON.stringify(message, (_, value) => value instanceof Uint8Array ? btoa(Array.from(value, byte => String.fromCharCode(byte)).join('')) : value) }).then(r => r.arrayBuffer()).then(body => {
       const answer = unpack(body);
       say(answer.error ? { err: message.call, error: answer.error } : { ok: message.call, value: answer.ok });
-    });
+    }).catch(error => { if (error.name !== 'AbortError') throw error; }).finally(() => running.delete(message.call));
   },
 });`;

@@ -14,7 +14,7 @@ import { openGallery, type Gallery, type Theme } from './gallery.ts';
 import { browserFlags, browserPath } from './stage.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'attnscope-overview-')), root = resolve(import.meta.dirname, '../..');
-const traces = { demo: join(folder, 'demo.attntrace'), shared: join(folder, 'shared.attntrace'), large: join(folder, 'large.attntrace'), one: join(folder, 'one.attntrace') };
+const traces = { demo: join(folder, 'demo.attntrace'), shared: join(folder, 'shared.attntrace'), large: join(folder, 'large.attntrace'), huge: join(folder, 'huge.attntrace'), one: join(folder, 'one.attntrace') };
 const patient = { timeout: 10_000 };
 let browser: Browser, page: Page, manifest: Manifest;
 
@@ -26,6 +26,7 @@ beforeAll(async () => {
   await trace(traces.demo, join(root, 'media/demo/storyteller/model.onnx'), { kind: 'text', text: 'Anna gave the lantern to Boris. Then Boris gave the lantern to' });
   await trace(traces.shared, join(root, 'test/zoo/models/llama/eager-ts.onnx'), { kind: 'tensors', file: join(root, 'test/zoo/models/llama/reference.safetensors') });
   await trace(traces.large, generateDecoder(join(folder, 'large'), { layers: 32, heads: 32, width: 64, vocabulary: 16, positions: 64 }), { kind: 'ids', ids: Array.from({ length: 24 }, (_, i) => i % 7) });
+  await trace(traces.huge, generateDecoder(join(folder, 'huge'), { layers: 64, heads: 64, width: 128, vocabulary: 16, positions: 64 }), { kind: 'ids', ids: Array.from({ length: 12 }, (_, i) => i % 7) });
   await trace(traces.one, generateDecoder(join(folder, 'one'), { layers: 1, heads: 1, width: 8, vocabulary: 16, positions: 64 }), { kind: 'ids', ids: [1, 2, 3] });
   browser = await chromium.launch({ executablePath: browserPath, args: [...browserFlags] });
 });
@@ -262,6 +263,24 @@ describe('other models', () => {
     const grid = (await at('head-grid').boundingBox())!;
     expect(grid.x + grid.width).toBeLessThanOrEqual(size.width);
   }, { size }));
+  it('64 × 64 heads: only rows near the window have cells, and the keyboard goes to any', () => shown(traces.huge, 'dark', async () => {
+    await cell('L0H0').waitFor();
+    const mounted = await at('head-cell').count();
+    expect(mounted).toBeGreaterThanOrEqual(64 * 5);
+    expect(mounted).toBeLessThan(64 * 40);
+    await cell('L0H0').focus();
+    await page.keyboard.press('Control+End');
+    await at('head-cell', '[data-label="L63H63"][data-ready]').waitFor();
+    expect(await focused()).toBe('L63H63');
+    // The window has gone there, and what was left behind has no cells any more.
+    await expect.poll(() => cell('L20H0').count(), patient).toBe(0);
+    await page.keyboard.press('ArrowUp');
+    expect(await focused()).toBe('L62H63');
+    await page.keyboard.press('Control+Home');
+    await expect.poll(focused, patient).toBe('L0H0');
+    await page.keyboard.press('Enter');
+    await at('map', '[data-site="blocks.0.attn"][data-head="0"]').waitFor();
+  }));
   it('one head in one layer', () => shown(traces.one, 'light', async () => {
     await at('head-cell', '[data-ready]').waitFor();
     expect(await status()).toBe('1 head');

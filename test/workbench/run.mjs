@@ -17,6 +17,7 @@ import { exportCases, exportWorkspace } from './walk/export.mjs';
 import { groundingCases, llavaWorkspace } from './walk/grounding.mjs';
 import { generateCases } from './walk/generate.mjs';
 import { hearCases, speechWorkspace } from './walk/hear.mjs';
+import { longCases, longWorkspace } from './walk/long.mjs';
 import { mannersCases, withoutModels } from './walk/manners.mjs';
 import { gridTraces, overviewCases } from './walk/overview.mjs';
 import { sourceCases, sourceWorkspace } from './walk/source.mjs';
@@ -33,6 +34,7 @@ const walks = {
   export: { prepare: exportWorkspace, cases: exportCases },
   generate: { prepare: () => undefined, cases: generateCases },
   hear: { prepare: speechWorkspace, cases: hearCases },
+  long: { prepare: longWorkspace, cases: longCases },
   overview: { prepare: gridTraces, cases: overviewCases },
   source: { prepare: sourceWorkspace, cases: sourceCases },
   views: { prepare: () => undefined, cases: viewsCases },

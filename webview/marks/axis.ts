@@ -29,6 +29,14 @@ export function labelStep(cell: number, pitch: number): number {
   }
 }
 
+/** From this step on a token alone says nothing about where it stands: its position is written with it. */
+const positionsFrom = 50;
+
+/** What stands beside a cell: its text; where labels are far apart, the position first (`12,000 mill`), of which no figure is ever cut. */
+export function rulerText(text: string, position: number, step: number): string {
+  return step < positionsFrom ? text : text.startsWith('#') ? position.toLocaleString('en') : `${position.toLocaleString('en')} ${text}`;
+}
+
 /** Cuts `text` with an ellipsis to `room` pixels; `measure` gives a string's width. */
 export function cut(text: string, room: number, measure: (text: string) => number): string {
   if (measure(text) <= room) return text;

@@ -4,10 +4,10 @@ import { percent, shortNumber } from '../marks/scale.ts';
 import type { Size, View } from '../marks/view.ts';
 import type { Look } from './axes.ts';
 
-/** Shares of the key that stands apart: `values` evenly over the rows [first, last), NaN where it is not visible. */
-export interface SinkColumn { readonly first: number; readonly last: number; readonly values: Float32Array; readonly title: string }
+/** Shares of the key that stands apart, or of a span of keys: `values` evenly over the rows [first, last), NaN where it is not visible. */
+export interface SinkColumn { readonly first: number; readonly last: number; readonly values: Float32Array; readonly title: string; /** What a bar as wide as the column stands for; 1 when undefined. */ readonly most?: number }
 
-/** Bars from 0 to 100 % in `width` pixels left of (x, top), and their title upright above. */
+/** Bars in `width` pixels left of (x, top), and their title upright above. */
 export function drawSinkColumn(context: CanvasRenderingContext2D, column: SinkColumn, at: { readonly x: number; readonly top: number; readonly width: number; readonly view: View; readonly size: Size; readonly rows: number }, look: Look): void {
   const { x, top, width, view, size, rows } = at, height = Math.min(size.height, (rows - view.row) * view.cell), step = (column.last - column.first) / Math.max(1, column.values.length) * view.cell;
   context.save();
@@ -22,7 +22,7 @@ export function drawSinkColumn(context: CanvasRenderingContext2D, column: SinkCo
   column.values.forEach((value, n) => {
     if (!(value > 0)) return;
     const y = top + (column.first - view.row) * view.cell + n * step, inset = step >= 6 ? 1 : 0;
-    context.fillRect(x, y + inset, Math.max(1, width * Math.min(1, value)), Math.max(1, step - 2 * inset));
+    context.fillRect(x, y + inset, Math.max(1, width * Math.min(1, value / (column.most ?? 1))), Math.max(1, step - 2 * inset));
   });
   context.restore();
   context.save();

@@ -1,7 +1,7 @@
 /** Heat maps on a plain canvas: the fallback, and what images are saved with. */
 import { position, type Scale } from '../marks/scale.ts';
 import { lutIndex, viridis } from '../../extension/contract/viridis.ts';
-import type { HeatPainter, Texels } from './heat.ts';
+import type { HeatPainter, PlacedTile, Texels } from './heat.ts';
 
 export function heat2d(canvas: HTMLCanvasElement): HeatPainter {
   const context = canvas.getContext('2d')!, pictures = new Map<string, { readonly key: string; readonly colours: Uint8Array; readonly picture: HTMLCanvasElement }>();
@@ -15,12 +15,18 @@ export function heat2d(canvas: HTMLCanvasElement): HeatPainter {
       context.fillRect(0, 0, canvas.width, canvas.height);
       context.imageSmoothingEnabled = false;
       const cell = view.cell * devicePixels, key = JSON.stringify([scale, masked]);
-      for (const tile of frame.tiles) {
+      const rectangle = ({ rows, cols }: { readonly rows: readonly [number, number]; readonly cols: readonly [number, number] }): readonly [number, number, number, number] => {
+        const x = Math.round((cols[0] - view.col) * cell), y = Math.round((rows[0] - view.row) * cell);
+        return [x, y, Math.round((cols[1] - view.col) * cell) - x, Math.round((rows[1] - view.row) * cell) - y];
+      };
+      const place = (tile: PlacedTile): void => {
         let kept = pictures.get(tile.name);
         if (kept?.key !== key || kept.colours !== colours) { kept = { key, colours, picture: paintTexels(tile.texels, scale, masked, colours) }; pictures.set(tile.name, kept); }
-        const x = Math.round((tile.cols[0] - view.col) * cell), y = Math.round((tile.rows[0] - view.row) * cell);
-        context.drawImage(kept.picture, x, y, Math.round((tile.cols[1] - view.col) * cell) - x, Math.round((tile.rows[1] - view.row) * cell) - y);
-      }
+        context.drawImage(kept.picture, ...rectangle(tile));
+      };
+      for (const tile of frame.ground ?? []) place(tile);
+      for (const one of frame.pending ?? []) context.fillRect(...rectangle(one));
+      for (const tile of frame.tiles) place(tile);
     },
     keep: names => { for (const name of pictures.keys()) if (!names.has(name)) pictures.delete(name); },
     dispose: () => pictures.clear(),

@@ -48,14 +48,15 @@ export function heatGl(canvas: HTMLCanvasElement, lost: () => void): HeatPainter
   const upload = ({ name, texels }: PlacedTile): WebGLTexture => {
     const known = textures.get(name);
     if (known) return known;
-    const made = texture(gl), data = texels.data.map(value => (Number.isNaN(value) ? -3e38 : Number.isFinite(value) ? value : 3e38));
+    const made = texture(gl), data = new Float32Array(texels.data.length);
+    for (let n = 0; n < data.length; n++) { const value = texels.data[n]; data[n] = value !== value ? -3e38 : value > 3e38 ? 3e38 : value < -3e38 ? 3e38 : value; }
     gl.texImage2D(gl.TEXTURE_2D, 0, gl.R32F, texels.width, texels.height, 0, gl.RED, gl.FLOAT, data);
     textures.set(name, made);
     return made;
   };
   return {
     kind: 'webgl2',
-    draw({ view, size, devicePixels, scale, colours, tiles, masked, background }: Frame) {
+    draw({ view, size, devicePixels, scale, colours, ground = [], pending = [], tiles, masked, background }: Frame) {
       if (tableOf !== colours) {
         gl.activeTexture(gl.TEXTURE1);
         gl.bindTexture(gl.TEXTURE_2D, table);
@@ -74,16 +75,26 @@ export function heatGl(canvas: HTMLCanvasElement, lost: () => void): HeatPainter
       gl.uniform3f(places.masked, masked[0] / 255, masked[1] / 255, masked[2] / 255);
       gl.uniform1i(places.values, 0);
       gl.uniform1i(places.colours, 1);
-      for (const tile of tiles) {
-        gl.activeTexture(gl.TEXTURE0);
+      gl.activeTexture(gl.TEXTURE1);
+      gl.bindTexture(gl.TEXTURE_2D, table);
+      gl.activeTexture(gl.TEXTURE0);
+      const x = (col: number): number => (col - view.col) * view.cell / size.width * 2 - 1, y = (row: number): number => 1 - (row - view.row) * view.cell / size.height * 2;
+      const place = (tile: PlacedTile): void => {
         gl.bindTexture(gl.TEXTURE_2D, upload(tile));
-        gl.activeTexture(gl.TEXTURE1);
-        gl.bindTexture(gl.TEXTURE_2D, table);
-        gl.activeTexture(gl.TEXTURE0);
-        const x = (col: number): number => (col - view.col) * view.cell / size.width * 2 - 1, y = (row: number): number => 1 - (row - view.row) * view.cell / size.height * 2;
         gl.uniform4f(places.place, x(tile.cols[0]), y(tile.rows[0]), x(tile.cols[1]), y(tile.rows[1]));
         gl.drawArrays(gl.TRIANGLE_STRIP, 0, 4);
+      };
+      for (const tile of ground) place(tile);
+      if (pending.length) {
+        gl.enable(gl.SCISSOR_TEST);
+        for (const { rows, cols } of pending) {
+          const left = Math.round((x(cols[0]) + 1) / 2 * width), right = Math.round((x(cols[1]) + 1) / 2 * width), bottom = Math.round((y(rows[1]) + 1) / 2 * height), top = Math.round((y(rows[0]) + 1) / 2 * height);
+          gl.scissor(left, bottom, right - left, top - bottom);
+          gl.clear(gl.COLOR_BUFFER_BIT);
+        }
+        gl.disable(gl.SCISSOR_TEST);
       }
+      for (const tile of tiles) place(tile);
     },
     keep: names => { for (const [name, made] of textures) if (!names.has(name)) { gl.deleteTexture(made); textures.delete(name); } },
     dispose: () => { canvas.removeEventListener('webglcontextlost', lost); for (const made of textures.values()) gl.deleteTexture(made); textures.clear(); gl.getExtension('WEBGL_lose_context')?.loseContext(); },

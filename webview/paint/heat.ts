@@ -16,6 +16,10 @@ export interface Frame {
   readonly scale: Scale;
   /** RGBA bytes, [256, 4]. */
   readonly colours: Uint8Array;
+  /** Under everything else. */
+  readonly ground?: readonly PlacedTile[];
+  /** Cells of which nothing is known yet: they look like the page, not like hidden cells. */
+  readonly pending?: readonly Pick<PlacedTile, 'rows' | 'cols'>[];
   /** Coarse ones first: later tiles cover earlier ones. */
   readonly tiles: readonly PlacedTile[];
   /** Of cells that no query sees, as [r, g, b] in 0 … 255. */

@@ -3,9 +3,11 @@ import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { ComparePanelState } from '../../extension/contract/api.ts';
 import type { HeadDiff, SiteDiff, TraceDiff } from '../../extension/contract/diff.ts';
 import { Button, Choice } from '../controls/toolkit.tsx';
+import { rulerText } from '../marks/axis.ts';
 import { compareMetrics, metricOf, points, ranked } from '../marks/compare.ts';
 import { percent, shortNumber, type ScaleKind } from '../marks/scale.ts';
 import { shown, tokenAt } from '../marks/tokens.ts';
+import { isAllMasked, type TileSpan } from '../marks/tiles.ts';
 import { bringIn, cellAt, pan, zoomAbout, type Cell, type Extent } from '../marks/view.ts';
 import { paintAxes } from '../paint/axes.ts';
 import { CompareLegend } from './compare-legend.tsx';
@@ -31,7 +33,7 @@ export function CompareHead({ store, state, diff, site, head }: Props) {
   const both = (of: (kind: 'a' | 'b') => string): string => (of('a') === of('b') ? of('a') : `${of('a')} / ${of('b')}`);
 
   useLayoutEffect(() => {
-    const made = new CompareMaps(mapKinds.map(kind => canvases[kind].current!), scale, { host: store.host, head: place, traces, extent, changed: setChange, failed: error => store.fail(error) });
+    const made = new CompareMaps(mapKinds.map(kind => canvases[kind].current!), scale, { host: store.host, head: place, traces, extent, empty: emptyIn(state, site.name), changed: setChange, failed: error => store.fail(error) });
     maps.current = made;
     const box = frame.current!, watcher = new ResizeObserver(() => {
       const width = Math.max(60, (box.clientWidth - margins.a - margins.b - margins.difference - 2 * gap) / 3), cell = Math.min(40, width / extent.cols, 560 / extent.rows);
@@ -46,7 +48,7 @@ export function CompareHead({ store, state, diff, site, head }: Props) {
     if (!change || !maps.current) return;
     for (const kind of mapKinds) {
       const side = kind === 'difference' ? 'b' : kind;
-      paintAxes(axes[kind].current!, { left: margins[kind], top, view: change.view, size: maps.current.size, extent, rowLabel: kind === 'a' ? i => token('a', i) : () => '', colLabel: i => key(side, i), focus });
+      paintAxes(axes[kind].current!, { left: margins[kind], top, view: change.view, size: maps.current.size, extent, rowLabel: kind === 'a' ? (i, step) => rulerText(token('a', i), i, step) : () => '', colLabel: (i, step) => rulerText(key(side, i), i, step), focus });
     }
   }, [change, focus]);
 
@@ -129,6 +131,12 @@ export function CompareHead({ store, state, diff, site, head }: Props) {
       <span class="spoken" aria-live="polite" data-testid="compare-spoken">{spoken}</span>
     </section>
   );
+}
+
+/** Tiles that the causal rules of both traces hide whole. */
+function emptyIn({ a, b }: ComparePanelState, site: string): (span: TileSpan) => boolean {
+  const masks = [a, b].map(({ manifest }) => manifest.masks[site]);
+  return span => masks.every(mask => mask?.causal === true && isAllMasked(span, mask.offset));
 }
 
 function said(probability: number | undefined): string { return probability === undefined ? '…' : Number.isNaN(probability) ? 'not visible' : percent(probability); }

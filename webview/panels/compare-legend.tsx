@@ -22,7 +22,7 @@ export function CompareLegend({ change }: { readonly change: MapsChange | undefi
   const most = change?.mostChange ?? 0;
   return (
     <div class="legend" data-testid="compare-map-legend">
-      <span class="name">probability, {change ? scaleName(change.scale.kind) : ''}</span>
+      <span class="name">probability, {change ? scaleName(change.scale.kind) : ''}{change && change.pooled > 1 ? `, largest of ${change.pooled}×${change.pooled} cells` : ''}</span>
       <span class="scale"><canvas ref={probabilities} width={256} height={1} />{change && ticks(change.scale).map(tick => <span key={tick.at} class="tick" style={{ left: `${tick.at * 100}%` }}>{tick.text}</span>)}</span>
       <span class="name">{most > 0 ? 'change from A to B' : 'no change'}</span>
       <span class="scale"><canvas ref={changes} width={255} height={1} />{[-1, -0.5, 0, 0.5, 1].map(share => <span key={share} class="tick" style={{ left: `${(share + 1) * 50}%` }}>{most > 0 ? points(share * most) : share === 0 ? '0' : ''}</span>)}</span>

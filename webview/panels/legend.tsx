@@ -20,7 +20,7 @@ export function Legend({ change, what, colours, lines, signed = false }: Props) 
     masked.fillStyle = `rgb(${maskedColour().join(' ')})`;
     masked.fillRect(0, 0, 1, 1);
   }, [colours, lines, signed, theme]);
-  const marks = change ? ticks(change.scale) : [], pooled = change ? 2 ** change.level : 1;
+  const all = change ? ticks(change.scale) : [], marks = all.some(tick => tick.text.length > 5) && all.length > 5 ? all.filter((_, n) => n % 2 === 0) : all, pooled = change ? 2 ** change.level : 1;
   return (
     <div class="legend" data-testid="legend" data-scale={change?.scale.kind} data-colours={signed ? 'diverging' : colours} data-top={change?.scale.hi}>
       <span class="name">{what}, {change ? scaleName(change.scale.kind) : ''}{pooled > 1 ? `, largest${signed ? ' in size' : ''} of ${pooled}×${pooled} cells` : ''}</span>

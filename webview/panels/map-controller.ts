@@ -1,21 +1,17 @@
 /** One map on the screen: which tiles it needs, where it is, which cell is in focus; the hands are in map-view.tsx. */
 import type { Client } from '../../extension/contract/rpc.ts';
-import type { HeadRef, PanelApi, Tile } from '../../extension/contract/api.ts';
-import { Cancelled, PeerGone } from '../../extension/contract/errors.ts';
+import type { HeadRef, PanelApi } from '../../extension/contract/api.ts';
+import { PeerGone } from '../../extension/contract/errors.ts';
 import { tileRequest, type MapAxes } from '../marks/map-axes.ts';
 import { probabilityScale, signedScale, type Scale, type ScaleKind } from '../marks/scale.ts';
-import { isAllMasked, levelFor, tileName, tileSpan, tilesFor, topLevel, type TileKey } from '../marks/tiles.ts';
+import { isAllMasked } from '../marks/tiles.ts';
 import { reach } from '../marks/bands.ts';
 import { clamp, fit, type Extent, type Size, type View } from '../marks/view.ts';
 import { heatPainter, type HeatPainter, type PlacedTile } from '../paint/heat.ts';
 import { colourTable, type ColourMapId } from '../paint/colour-maps.ts';
 import { divergingColours } from '../paint/diverging.ts';
 import { maskedColour, onThemeChange, themeColour } from '../paint/theme.ts';
-
-/** Tiles kept beside those on the screen: 256 KB each. */
-const mostTiles = 96;
-/** Tiles asked for at once: the middle of the screen comes first. */
-const atOnce = 3;
+import { TileSet } from './tile-set.ts';
 
 /** The largest value of all maps that share a scale; it only rises. */
 export class ScaleTop {
@@ -42,7 +38,7 @@ export interface MapOf {
   /** The canvas can no longer be painted on. */
   readonly lost: () => void;
 }
-export interface MapChange { readonly view: View; readonly scale: Scale; readonly level: number; readonly ready: boolean; readonly problem?: string }
+export interface MapChange { readonly view: View; readonly scale: Scale; readonly level: number; readonly ready: boolean; /** Tiles that are painted. */ readonly tiles: number; readonly problem?: string }
 
 export class MapController {
   readonly extent: Extent;
@@ -51,10 +47,8 @@ export class MapController {
   readonly #of: MapOf;
   readonly #painter: HeatPainter;
   readonly #stop: readonly (() => void)[];
-  readonly #tiles = new Map<string, { readonly key: TileKey; readonly tile: Tile }>();
-  readonly #asked = new Map<string, AbortController>();
+  readonly #tiles: TileSet;
   #look: MapLook;
-  #problem: string | undefined;
   #frame = 0;
   #fitted: boolean;
 
@@ -63,6 +57,13 @@ export class MapController {
     this.#look = of.look;
     this.extent = { rows: of.axes.rows.count, cols: of.axes.cols.count };
     this.#painter = heatPainter(canvas, of.lost);
+    const { axes } = of;
+    this.#tiles = new TileSet({
+      extent: this.extent,
+      load: ({ rows, cols, height, width }, signal) => of.host.tile(tileRequest(of.head, axes, rows, cols, { height, width }, 'max'), { signal }),
+      empty: ({ rows, cols }) => isAllMasked({ rows: reach(axes.rows, rows), cols: reach(axes.cols, cols) }, axes.causalOffset),
+      changed: () => this.redraw(), arrived: tile => of.top.raise(axes.of === 'implied' ? Math.max(largest(tile.data), largest(tile.data.map(value => -value))) : largest(tile.data)), failed: error => { if (error instanceof PeerGone) of.failed(error); },
+    });
     this.#stop = [onThemeChange(() => this.redraw()), of.top.onRise(() => this.redraw())];
     this.#fitted = of.view === undefined;
     this.view = of.view ?? fit(this.extent, this.size);
@@ -72,7 +73,7 @@ export class MapController {
   /** RGBA bytes [256, 4] of the scale. */
   get colours(): Uint8Array { return this.#of.axes.of === 'implied' ? divergingColours() : colourTable[this.#look.colours]; }
   /** What is painted, from the ground up. */
-  get tiles(): readonly PlacedTile[] { return [...this.#maskedGround(), ...[...this.#tiles].sort((a, b) => b[1].key.level - a[1].key.level).map(([name, { key, tile }]) => { const { rows, cols } = tileSpan(key, this.extent); return { name, texels: tile, rows, cols }; })]; }
+  get tiles(): readonly PlacedTile[] { return [...this.#maskedGround(), ...this.#tiles.show(this.view, this.size, devicePixelRatio).tiles]; }
 
   resize(size: Size): void {
     this.size = size;
@@ -90,66 +91,26 @@ export class MapController {
   set look(look: MapLook) { this.#look = look; this.redraw(); }
 
   /** Asks again for what failed. */
-  again(): void { this.#problem = undefined; this.redraw(); }
+  again(): void { this.#tiles.again(); this.redraw(); }
 
   /** Paints in the next frame and asks for what is missing. */
   redraw(): void {
     if (this.#frame) return;
-    this.#frame = requestAnimationFrame(() => { this.#frame = 0; this.#ask(); this.#paint(); });
+    this.#frame = requestAnimationFrame(() => { this.#frame = 0; this.#paint(); });
   }
 
   dispose(): void {
     for (const stop of this.#stop) stop();
     cancelAnimationFrame(this.#frame);
-    for (const asked of this.#asked.values()) asked.abort();
-    this.#asked.clear();
+    this.#tiles.dispose();
     this.#painter.dispose();
   }
 
-  #needed(): TileKey[] {
-    const { axes } = this.#of, span = (key: TileKey) => tileSpan(key, this.extent);
-    return tilesFor(this.view, this.extent, this.size, devicePixelRatio).filter(key => { const { rows, cols } = span(key); return !isAllMasked({ rows: reach(axes.rows, rows), cols: reach(axes.cols, cols) }, axes.causalOffset); });
-  }
-
-  #ask(): void {
-    if (this.size.width < 2) return;
-    const needed = this.#needed(), names = new Set(needed.map(tileName));
-    for (const [name, asked] of this.#asked) if (!names.has(name)) { asked.abort(); this.#asked.delete(name); }
-    for (const key of needed) {
-      const name = tileName(key);
-      if (this.#tiles.has(name) || this.#asked.has(name) || this.#asked.size >= atOnce) continue;
-      const stop = new AbortController();
-      this.#asked.set(name, stop);
-      const { rows, cols, height, width } = tileSpan(key, this.extent);
-      this.#of.host.tile(tileRequest(this.#of.head, this.#of.axes, rows, cols, { height, width }, 'max'), { signal: stop.signal }).then(tile => {
-        this.#problem = undefined;
-        this.#tiles.set(name, { key, tile });
-        this.#of.top.raise(this.#of.axes.of === 'implied' ? Math.max(largest(tile.data), largest(tile.data.map(value => -value))) : largest(tile.data));
-        this.#forget(names);
-      }, (error: unknown) => {
-        if (error instanceof Cancelled) return;
-        this.#problem = error instanceof Error ? error.message : String(error);
-        if (error instanceof PeerGone) this.#of.failed(error);
-      }).finally(() => {
-        if (this.#asked.get(name) === stop) this.#asked.delete(name);
-        if (!this.#problem) this.redraw(); else this.#paint();
-      });
-    }
-  }
-
-  #forget(onScreen: ReadonlySet<string>): void {
-    for (const name of this.#tiles.keys()) {
-      if (this.#tiles.size <= mostTiles) break;
-      if (!onScreen.has(name)) this.#tiles.delete(name);
-    }
-    this.#painter.keep(new Set(this.#tiles.keys()));
-  }
-
   #paint(): void {
-    const needed = this.#needed();
-    this.#painter.draw({ view: this.view, size: this.size, devicePixels: devicePixelRatio, scale: this.scale, tiles: this.tiles, colours: this.colours, masked: maskedColour(), background: themeColour('--vscode-editor-background', [30, 30, 30]) });
-    const ready = needed.every(key => this.#tiles.has(tileName(key)));
-    this.#of.changed({ view: this.view, scale: this.scale, level: Math.min(levelFor(this.view, devicePixelRatio), topLevel(this.extent)), ready: ready && this.#tiles.size > 0, ...(this.#problem ? { problem: this.#problem } : {}) });
+    const { tiles, pending, ready, level } = this.#tiles.show(this.view, this.size, devicePixelRatio), { problem } = this.#tiles, ground = this.#maskedGround();
+    this.#painter.keep(new Set([...this.#tiles.names, ...ground.map(one => one.name)]));
+    this.#painter.draw({ view: this.view, size: this.size, devicePixels: devicePixelRatio, scale: this.scale, ground, pending, tiles, colours: this.colours, masked: maskedColour(), background: themeColour('--vscode-editor-background', [30, 30, 30]) });
+    this.#of.changed({ view: this.view, scale: this.scale, level, ready, tiles: tiles.length, ...(problem ? { problem } : {}) });
   }
 
   /** Under everything: the whole map as hidden cells, which is right for tiles that are never asked for. */

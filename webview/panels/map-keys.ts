@@ -4,7 +4,7 @@ import type { Cell, Extent } from '../marks/view.ts';
 export type KeyAction =
   | { readonly do: 'move'; readonly cell: Cell }
   | { readonly do: 'zoom'; readonly factor: number }
-  | { readonly do: 'fit' | 'choose' | 'release' };
+  | { readonly do: 'fit' | 'choose' | 'release' | 'brush-rows' | 'brush-cols' };
 
 export interface Key { readonly key: string; readonly shiftKey: boolean; readonly ctrlKey: boolean; readonly metaKey: boolean; readonly altKey?: boolean }
 
@@ -26,13 +26,14 @@ export function keyAction({ key, shiftKey, ctrlKey, metaKey, altKey }: Key, from
     case 'Escape': return { do: 'release' };
   }
   if (whole) return undefined;
+  if (key === 'b' || key === 'B') return { do: key === 'b' ? 'brush-rows' : 'brush-cols' };
   return key === '+' || key === '=' ? { do: 'zoom', factor: 1.4 } : key === '-' ? { do: 'zoom', factor: 1 / 1.4 } : key === '0' ? { do: 'fit' } : undefined;
 }
 
 /** Keys of the tab, for its help: what they do, in the order shown. */
 export const keyHelp: readonly (readonly [keys: string, does: string])[] = [
   ['← ↑ → ↓', 'move the cell (Shift: by 10)'], ['Home End', 'first and last key of the row (Ctrl: of the map)'], ['Page Up, Page Down', 'a page of queries'],
-  ['+ − 0', 'zoom in, out, fit'], ['Enter', 'show the row as bars, again to let go (Escape too)'],
+  ['+ − 0', 'zoom in, out, fit'], ['Enter', 'show the row as bars, again to let go (Escape too)'], ['b B', 'begin a span of queries (keys), again to end it: where its mass goes'],
   ['[ ]', 'previous and next head'], ['p', 'pin this head, or take its pin away'], ['/', 'find text'], ['n N', 'next and previous match'],
   ['s', 'sink apart'], ['r', 'renormalize the rest'], ['h', 'hide special tokens'], ['w', 'words'], ['l', 'lines or map'], ['c', 'copy a link to this view'], ['e', 'export'], ['?', 'this list'],
 ];

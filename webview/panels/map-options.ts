@@ -1,6 +1,7 @@
 /** How the map of the Attention tab is drawn: part of the arrangement, and of links. */
 import type { AxesOptions } from '../marks/map-axes.ts';
 import type { Pick } from '../marks/head-picker.ts';
+import { restoreSpan, type Span } from '../marks/span.ts';
 import { colourMaps, type ColourMapId } from '../paint/colour-maps.ts';
 
 /** A query and a key, as positions. */
@@ -13,6 +14,8 @@ export interface MapOptions extends AxesOptions {
   readonly pins: readonly Pick[];
   /** The query whose row is shown as bars, a position. */
   readonly chosen?: number | undefined;
+  /** Brushed on a ruler; then `chosen` is undefined. */
+  readonly span?: Span | undefined;
   /** Of links only: the cell in focus, and the top of the scale. */
   readonly focus?: Focus | undefined;
   readonly top?: number | undefined;
@@ -28,7 +31,7 @@ export function restoreMap(kept: unknown): MapOptions {
     colours: colourMaps.find(map => map.id === from.colours)?.id ?? 'viridis',
     words: from.words === true, hideSpecial: from.hideSpecial === true, sinkApart: from.sinkApart === true, renormalised: from.renormalised === true,
     pins: Array.isArray(from.pins) ? from.pins.slice(0, mostPins).filter(isPick).map(({ site, head }) => ({ site, head })) : [],
-    ...(isPosition(from.chosen) ? { chosen: from.chosen } : {}),
+    ...(restoreSpan(from.span) ? { span: restoreSpan(from.span) } : isPosition(from.chosen) ? { chosen: from.chosen } : {}),
     ...(typeof focus === 'object' && focus !== null && isPosition(focus.query) && isPosition(focus.key) ? { focus: { query: focus.query, key: focus.key } } : {}),
     ...(typeof from.top === 'number' && from.top > 0 && from.top <= 1 ? { top: from.top } : {}),
   };

@@ -7,6 +7,7 @@ import { cellOf } from '../marks/bands.ts';
 import { mapAxes, type MapAxes } from '../marks/map-axes.ts';
 import { mapTitle, wordsPart } from '../marks/map-title.ts';
 import { standing } from '../marks/parity.ts';
+import { spanSentence } from '../marks/span.ts';
 import { pictureOf } from '../paint/picture.ts';
 import { Legend } from './legend.tsx';
 import { LinesPane } from './lines-pane.tsx';
@@ -16,7 +17,9 @@ import { MapPane } from './map-pane.tsx';
 import type { PaneHandle } from './pane.tsx';
 import { RowStrip } from './row-strip.tsx';
 import type { DrawnMap, Store } from './store.ts';
+import { SpanStrip } from './span-strip.tsx';
 import { useRow } from './use-row.ts';
+import { useSpan } from './use-span.ts';
 import { useThrottled } from './use-throttled.ts';
 
 interface Props { readonly store: Store; readonly state: TracePanelState; readonly site: Site; readonly head: number; readonly batch: number; /** Filled with what the tab's keys and buttons do. */ readonly keys: Map<string, () => void> }
@@ -34,6 +37,8 @@ export function MapView({ store, state, site, head, batch, keys }: Props) {
   const top = useMemo(() => { const made = new ScaleTop(store.linkedTop); store.linkedTop = undefined; return made; }, [axes.id, trace, label, linked]);
   const handles = useRef(new Map<string, PaneHandle>()), [change, setChange] = useState<Pick<MapChange, 'scale' | 'level'> | undefined>(), [speech, setSpeech] = useState(''), spoken = useThrottled(speech);
   const focusQuery = options.chosen ?? store.focus.value?.query, rowCell = focusQuery === undefined ? undefined : cellOf(axes.rows, focusQuery), row = useRow(store, { trace, site: site.name, batch, head }, axes, rowCell);
+  const span = axes.of === 'prob' ? options.span : undefined, spanMass = useSpan(store, { trace, site: site.name, batch, head }, axes, span);
+  useEffect(() => { if (span && spanMass.values) setSpeech(spanSentence(axes, span, spanMass.values)); }, [spanMass.values]);
   const colCell = store.focus.value === undefined ? undefined : cellOf(axes.cols, store.focus.value.key), signed = axes.of === 'implied', lines = options.drawn === 'lines' && !signed, stem = `${manifest.model.file.replace(/\.onnx$/, '')}-${label}`, what = signed ? 'implied weight' : probabilityName(axes);
   const titleOf = (of: Shown): string => `${mapTitle({ label: headLabel(of.site, of.head), words: of.axes.words, hidden: of.axes.hidden, sink: of.axes.sink, renormalised: of.axes.renormalised, pooled: 1 })} · ${manifest.model.file}`;
   const file: DrawnMap['file'] = async as => {
@@ -62,7 +67,7 @@ export function MapView({ store, state, site, head, batch, keys }: Props) {
         <div class="panes" style={{ gridTemplateColumns: `repeat(${across}, minmax(0, 1fr))` }} data-testid="panes" data-count={panes.length} ref={column}
           onFocusIn={event => { mapHasFocus.current = (event.target as HTMLElement).getAttribute('role') === 'application'; }} onFocusOut={event => { if (event.relatedTarget) mapHasFocus.current = false; }}>
           {panes.map((one, n) => (
-            <Pane key={`${trace} ${one.site.name} ${one.head} ${batch} ${linked}`} {...{ store, state, batch, top }} site={one.site} head={one.head} axes={one.axes} primary={n === 0} alone={panes.length === 1} handles={handles.current}
+            <Pane key={`${trace} ${one.site.name} ${one.head} ${batch} ${linked}`} {...{ store, state, batch, top }} site={one.site} head={one.head} axes={one.axes} primary={n === 0} alone={panes.length === 1} spanMass={n === 0 ? spanMass : undefined} handles={handles.current}
               onUnpin={n === 0 ? undefined : () => store.draw({ pins: options.pins.filter(pin => !(pin.site === one.site.name && pin.head === one.head)) })} onSpoken={setSpeech} onChange={(_, next) => setChange(next)} />
           ))}
         </div>
@@ -72,7 +77,7 @@ export function MapView({ store, state, site, head, batch, keys }: Props) {
           {!lines && <Button testid="fit" title="Fit the whole map (0, or double-click)" onPress={() => store.arrange({ view: undefined })}>Fit</Button>}
         </div>
       </div>
-      <RowStrip batch={batch} axes={axes} cell={rowCell} here={colCell} row={row} chosen={options.chosen !== undefined} onLetGo={() => store.draw({ chosen: undefined })} />
+      {span && !lines ? <SpanStrip axes={axes} span={span} mass={spanMass} onLetGo={() => store.draw({ span: undefined })} /> : <RowStrip batch={batch} axes={axes} cell={rowCell} here={colCell} row={row} chosen={options.chosen !== undefined} onLetGo={() => store.draw({ chosen: undefined })} />}
       <span class="spoken" aria-live="polite" data-testid="spoken">{spoken}</span>
     </div>
   );

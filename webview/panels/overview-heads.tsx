@@ -25,6 +25,8 @@ interface Props { readonly store: Store; readonly state: TracePanelState }
 
 const views = [{ value: 'thumbnails', text: 'Thumbnails' }, { value: 'heat', text: 'Heat map' }] as const;
 const orders: readonly { readonly value: HeadOrder; readonly text: string }[] = [{ value: 'layers', text: 'Layer and head' }, { value: 'within', text: 'Metric, in each layer' }, { value: 'all', text: 'Metric, all heads' }];
+/** With more heads than this, rows that are far from the window have no cells. */
+const mostMounted = 2048;
 /** CSS pixels of the ranked list with the gap before it. */
 const listWidth = 284;
 
@@ -54,7 +56,7 @@ export function Heads({ store, state }: Props) {
   const fitted = (heat ? heatSize : gridSize)(flat ? { ...room, heads: columns } : room);
   const size = useMemo(() => fitted, [fitted.step, fitted.thumb, fitted.inset, fitted.small]);
   const sections = useMemo(() => headRows(entries, { order: own.order, lowest: own.lowest, grouped, card, matches, columns }), [entries, own.order, own.lowest, grouped, card, matches, own.order === 'all' ? columns : 0]);
-  const look = useMemo<RowLook>(() => ({ manifest, extents: state.open.extents, implied: state.open.implied, batch, cards: metrics, card, order: own.order, heat: heat ? scale : undefined, size, label, source, theme }), [manifest, state.open.extents, batch, metrics, card, own.order, heat, scale, size, label, source, theme]);
+  const look = useMemo<RowLook>(() => ({ manifest, extents: state.open.extents, implied: state.open.implied, batch, cards: metrics, card, order: own.order, heat: heat ? scale : undefined, size, label, source, theme, virtual: entries.length > mostMounted }), [manifest, state.open.extents, batch, metrics, card, own.order, heat, scale, size, label, source, theme, entries.length]);
   const meet = (next: Hot | undefined): void => {
     if (hot.peek() === next) return;
     hot.peek()?.element.removeAttribute('data-hot');

@@ -32,6 +32,8 @@ export interface RowLook {
   /** CSS pixels of the row labels. */
   readonly label: number;
   readonly source: ThumbnailSource;
+  /** There are so many heads that only rows near the window have their cells. */
+  readonly virtual: boolean;
   /** Counts changes of the editor's theme. */
   readonly theme: number;
 }
@@ -39,24 +41,28 @@ export interface RowLook {
 /** The name by which a grid knows a head. */
 export function keyOf(entry: HeadEntry): string { return `${entry.index}.${entry.head}`; }
 
-/** `at`: of this row among all; `tab`: the column that Tab comes to, −1 for none. */
-export function Row({ look, row, at, tab }: { readonly look: RowLook; readonly row: HeadRow; readonly at: number; readonly tab: number }) {
-  const { manifest, extents, batch, heat, size, source, theme, label } = look, element = useRef<HTMLDivElement>(null), canvas = useRef<HTMLCanvasElement>(null), [inView, setInView] = useState(false);
+/** `at`: of this row among all; `tab`: the column that Tab comes to, −1 for none; `held`: it has its cells wherever it is. */
+export function Row({ look, row, at, tab, held }: { readonly look: RowLook; readonly row: HeadRow; readonly at: number; readonly tab: number; readonly held: boolean }) {
+  const { manifest, extents, batch, heat, size, source, theme, label, virtual } = look, element = useRef<HTMLDivElement>(null), canvas = useRef<HTMLCanvasElement>(null), [inView, setInView] = useState(false), [near, setNear] = useState(false), empty = virtual && !near && !held;
   useEffect(() => {
-    const watcher = new IntersectionObserver(entries => { if (entries.some(entry => entry.isIntersecting)) { setInView(true); watcher.disconnect(); } }, { rootMargin: '400px' });
+    const watcher = new IntersectionObserver(entries => {
+      const hit = entries[entries.length - 1].isIntersecting;
+      if (hit) setInView(true);
+      if (virtual) setNear(hit); else if (hit) watcher.disconnect();
+    }, { rootMargin: '400px' });
     watcher.observe(element.current!);
     return () => watcher.disconnect();
-  }, []);
+  }, [virtual]);
   const sites = useMemo(() => [...new Set(row.cells.filter(({ entry: { failed: off, site } }) => !off && (site.form !== 'linear' || look.implied.includes(site.name))).map(cell => cell.entry.site.name))], [row]);
   useEffect(() => { if (inView && !heat) for (const site of sites) source.want(site); }, [inView, !heat, sites, source]);
   const thumbs = new Map(inView && !heat ? sites.map(site => [site, source.of(site).value] as const) : []);
   const found = [...thumbs].flatMap(([site, one]) => (one.found ? [[site, one.found] as const] : [])), problem = [...thumbs.values()].find(one => one.problem !== undefined)?.problem;
   const lefts = useMemo(() => cellLefts(row.cells.length, size.step, row.groups.map(group => group.from)), [row, size.step]), width = (lefts[lefts.length - 1] ?? 0) + size.step;
-  useEffect(() => { if (canvas.current) drawThumbnails(canvas.current, row.cells, new Map(found), { manifest, extents, batch, lefts, width, size }); }, [...found.map(([, one]) => one), found.length, row, batch, theme, size, lefts]);
+  useEffect(() => { if (canvas.current) drawThumbnails(canvas.current, row.cells, new Map(found), { manifest, extents, batch, lefts, width, size }); }, [...found.map(([, one]) => one), found.length, row, batch, theme, size, lefts, empty]);
   const ready = new Set(found.map(([site]) => site)), failed = row.site !== undefined && row.cells.every(cell => cell.entry.failed);
-  const cells = useMemo(() => row.cells.map((cell, col) => <Cell key={keyOf(cell.entry)} {...{ look, cell, at, col, inView }} tab={col === tab} ready={heat !== undefined || ready.has(cell.entry.site.name)} gap={col > 0 && lefts[col] > lefts[col - 1] + size.step} />), [look, row, at, tab, inView, found.length]);
+  const cells = useMemo(() => empty ? [] : row.cells.map((cell, col) => <Cell key={keyOf(cell.entry)} {...{ look, cell, at, col, inView }} tab={col === tab} ready={heat !== undefined || ready.has(cell.entry.site.name)} gap={col > 0 && lefts[col] > lefts[col - 1] + size.step} />), [look, row, at, tab, inView, found.length, empty]);
   return (
-    <div class={`layer${row.groups.length ? ' with-groups' : ''}`} ref={element} role="row" style={{ width: `${label + width}px` }}>
+    <div class={`layer${row.groups.length ? ' with-groups' : ''}${virtual ? ' virtual' : ''}`} ref={element} role="row" aria-rowindex={at + 1} style={{ width: `${label + width}px` }}>
       <span class="label" role="rowheader" title={row.title} style={{ flexBasis: `${label}px` }}>{row.label}</span>
       <div class="heads" title={failed ? failure(row.site!, manifest.parity[row.site!.name]) : undefined}>
         {row.groups.map(group => (
@@ -64,7 +70,7 @@ export function Row({ look, row, at, tab }: { readonly look: RowLook; readonly r
             kv{group.kv}{group.mean !== undefined && group.count * size.step > 76 ? ` · mean ${metricNumber(look.card, group.mean)}` : ''}
           </span>
         ))}
-        {found.length > 0 && <canvas ref={canvas} aria-hidden="true" style={{ width: `${width}px` }} />}
+        {found.length > 0 && !empty && <canvas ref={canvas} aria-hidden="true" style={{ width: `${width}px` }} />}
         {cells}
       </div>
       {problem !== undefined && <span class="failure">{problem}</span>}

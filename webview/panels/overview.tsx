@@ -70,7 +70,8 @@ function Next({ state, batch }: Pick<Props, 'state'> & { readonly batch: number 
   );
 }
 
-const mostChips = 160;
+/** Tokens that are shown at first, and how many more a press brings: tens of thousands at once would hold the page up. */
+const mostChips = 160, moreChips = 2000;
 
 function Prompt({ state, batch, step }: Pick<Props, 'state'> & { readonly batch: number; readonly step: number | undefined }) {
   const { input, generated } = state.open.manifest, mark = step === undefined || !generated ? undefined : generated.from + step, { audio, target, given } = input, said = target ?? (audio ? input : undefined);
@@ -92,16 +93,16 @@ function Alignment({ state }: Pick<Props, 'state'>) {
 
 /** `given`: tokens beyond these were generated. */
 function Tokens({ title, testid, of, batch, given = Infinity, mark }: { readonly title: string; readonly testid: string; readonly of: TokenSequence; readonly batch: number; readonly given?: number | undefined; /** Position of the chosen step. */ readonly mark?: number | undefined }) {
-  const [all, setAll] = useState(false), { tokens, real, ids } = of, mine = tokens[batch] ?? [];
-  const folded = !all && mine.length > mostChips;
+  const [count, setCount] = useState(mostChips), { tokens, real, ids } = of, mine = tokens[batch] ?? [], left = mine.length - count;
   return (
     <section>
       <h2>{title}</h2>
       <p class="prompt" data-testid={testid}>
-        {(folded ? mine.slice(0, mostChips) : mine).map((token, i) => (
+        {mine.slice(0, count).map((token, i) => (
           <span key={i} class={`token${isSpecial(token) ? ' special' : ''}${real[batch]?.[i] === 0 ? ' padding' : ''}${i >= given ? ' generated' : ''}${i === mark ? ' at-step' : ''}`} title={`token ${i}, id ${ids[batch]?.[i]}${real[batch]?.[i] === 0 ? ', padding' : ''}${i >= given ? ', generated' : ''}`}>{shown(token)}</span>
         ))}
-        {mine.length > mostChips && <Button onPress={() => setAll(!all)}>{folded ? `… ${mine.length - mostChips} more` : 'Fold'}</Button>}
+        {left > 0 && <Button onPress={() => setCount(count + moreChips)}>{left > moreChips ? `… ${moreChips.toLocaleString('en')} of ${left.toLocaleString('en')} more` : `… ${left} more`}</Button>}
+        {count > mostChips && <Button onPress={() => setCount(mostChips)}>Fold</Button>}
       </p>
     </section>
   );

@@ -6,6 +6,7 @@ import { sinkPart } from '../marks/map-title.ts';
 import type { PicturePane } from '../paint/picture.ts';
 import type { MapChange, ScaleTop } from './map-controller.ts';
 import type { Store } from './store.ts';
+import type { SpanMass } from './use-span.ts';
 
 /** What a pane can be asked for while it is on the screen. `cells`: half-open ranges of cells; `rows`, `cols`: of positions. */
 export interface PaneHandle {
@@ -19,6 +20,8 @@ export interface PaneProps {
   readonly top: ScaleTop;
   /** The chosen head, not a pinned one; and the only one. */
   readonly primary: boolean; readonly alone: boolean;
+  /** What the selected span looks at or gets, where it is known already; a pinned pane asks for its own. */
+  readonly spanMass: SpanMass | undefined;
   /** By label. */
   readonly handles: Map<string, PaneHandle>;
   readonly onUnpin: (() => void) | undefined;

@@ -1,4 +1,5 @@
 /** The row in focus, or the chosen one, in numbers: which keys it looks at most, and how widely. */
+import { useMemo } from 'preact/hooks';
 import type { MapAxes } from '../marks/map-axes.ts';
 import { rowMarks, weightMarks } from '../marks/row.ts';
 import { percent, shortNumber } from '../marks/scale.ts';
@@ -15,8 +16,10 @@ interface Props {
 }
 
 export function RowStrip({ batch, axes, cell, here, row: { values, sink }, chosen, onLetGo }: Props) {
+  // A row of a long map has tens of thousands of keys, and the map beside it moves.
+  const weights = useMemo(() => (values && axes.of === 'implied' ? weightMarks(values, 10) : undefined), [values, axes.of]), marks = useMemo(() => (values && axes.of === 'prob' ? rowMarks(values, 10) : undefined), [values, axes.of]);
   if (cell === undefined) return <aside class="row-strip" aria-label="Row in focus"><h2>Row</h2><p class="quiet">Point at a cell, or move with the arrow keys, to see what its query looks at. Click, or press Enter, to keep the row and see it as bars.</p></aside>;
-  const from = axes.rows.from[cell], to = axes.rows.to[cell], weights = values && axes.of === 'implied' ? weightMarks(values, 10) : undefined, marks = values && axes.of === 'prob' ? rowMarks(values, 10) : undefined, text = axes.rowTime ? { before: '', here: axes.rowTime(from, to), after: '' } : around(axes.rowInput, batch, from, 40, to);
+  const from = axes.rows.from[cell], to = axes.rows.to[cell], text = axes.rowTime ? { before: '', here: axes.rowTime(from, to), after: '' } : around(axes.rowInput, batch, from, 40, to);
   // Only a whole distribution has an entropy.
   const whole = axes.renormalised || (!axes.sink && !axes.hidden);
   return (

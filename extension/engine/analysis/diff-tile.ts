@@ -21,7 +21,7 @@ export async function differenceTile({ a, b, batch, head, between, ...of }: Diff
   const [top, bottom] = shared(of.rows, Math.min(a.view.queries, b.view.queries), 'rows'), [left, right] = shared(of.cols, Math.min(a.view.keys, b.view.keys), 'columns');
   const height = Math.min(pixels(of.height), bottom - top), width = Math.min(pixels(of.width), right - left);
   if (height * width > mostPixels) throw new UserError(`A picture of ${height} × ${width} cells is too large.`, 'Ask for fewer.');
-  const data = new Float32Array(height * width).fill(NaN);
+  const data = new Float32Array(height * width).fill(NaN), bins = Int32Array.from({ length: right - left }, (_, j) => Math.floor(j * width / (right - left)));
   for (let from = top; from < bottom;) {
     const to = Math.min(bottom, from + Math.max(1, Math.min(256, Math.floor(blockCells / (right - left))))), rows = Array.from({ length: to - from }, (_, r) => from + r);
     const end = Math.min(right, Math.max(left + 1, ...[a, b].map(({ view }) => highKey(view.visibility, to - 1)))), span = end - left;
@@ -31,7 +31,7 @@ export async function differenceTile({ a, b, batch, head, between, ...of }: Diff
       for (let j = 0, n = (i - from) * span; j < span; j++, n++) {
         const p = mine[n], q = theirs[n], hiddenA = p !== p, hiddenB = q !== q;
         if (hiddenA && hiddenB) continue;
-        const change = (hiddenB ? 0 : q) - (hiddenA ? 0 : p), place = at + Math.floor(j * width / (right - left)), known = data[place];
+        const change = (hiddenB ? 0 : q) - (hiddenA ? 0 : p), place = at + bins[j], known = data[place];
         if (!(Math.abs(known) >= Math.abs(change))) data[place] = change;
       }
     }

@@ -3,6 +3,7 @@ import type { Tile } from '../../contract/api.ts';
 import { UserError } from '../../contract/errors.ts';
 import { blockCells, cells, prepare, type Chosen } from '../compute/rows.ts';
 import { highKey } from '../trace/visibility.ts';
+import { checkRuns, clipped } from './places.ts';
 import { keysOf, restsOf } from './rests.ts';
 import type { TileOf } from './tile.ts';
 
@@ -21,7 +22,6 @@ interface Run { readonly from: number; readonly to: number }
  */
 export async function joinedTile(of: TileOf): Promise<Tile> {
   const { view, batch, head } = of;
-  if (of.of !== 'prob') throw new UserError('Scores of several tokens cannot be added.', 'Ask for probabilities.');
   const rows = runsOf(of.join?.rows, of.rows, view.queries, 'rows'), cols = runsOf(of.join?.cols, of.cols, view.keys, 'columns'), without = keysOf(of.without ?? [], view.keys);
   const height = Math.max(1, Math.min(Math.floor(of.height) || 1, rows.length)), width = Math.max(1, Math.min(Math.floor(of.width) || 1, cols.length));
   if (height * width > mostPixels) throw new UserError(`A picture of ${height} × ${width} cells is too large.`, 'Ask for fewer.');
@@ -29,10 +29,10 @@ export async function joinedTile(of: TileOf): Promise<Tile> {
   const data = new Float32Array(height * width), counts = new Float32Array(height * width), most = of.reduce === 'max', left = cols[0].from, right = cols[cols.length - 1].to;
   if (most) data.fill(-Infinity);
   const sums = new Float64Array(cols.length), seen = new Uint8Array(cols.length), perBlock = Math.max(1, Math.min(mostRows, Math.floor(blockCells / (right - left))));
-  const lse = chosen.lse;
+  const lse = chosen.lse, single = cols.length === right - left;
   let live = 0;
   for (const block of blocksOf(rows, perBlock)) {
-    const queries = block.flatMap(({ part }) => Array.from({ length: part.to - part.from }, (_, i) => part.from + i));
+    const queries = Int32Array.from(block.flatMap(({ part }) => Array.from({ length: part.to - part.from }, (_, i) => part.from + i)));
     const end = Math.min(right, Math.max(left + 1, highKey(view.visibility, queries[queries.length - 1]))), span = end - left;
     const values = await cells(chosen, queries, left, end, NaN), rests = without.length ? await restsOf(chosen, queries, without, left === 0 && end >= Math.min(view.keys, highKey(view.visibility, queries[queries.length - 1])) ? values : undefined) : undefined;
     let at = 0;
@@ -42,6 +42,7 @@ export async function joinedTile(of: TileOf): Promise<Tile> {
         const rest = rests ? rests[at] : lse && !Number.isFinite(lse[query]) ? 0 : 1;
         if (!(rest > 0)) continue;
         live++;
+        if (single) { addSingle(values, at * span, Math.min(span, cols.length), rest, sums, seen); continue; }
         for (let c = 0; c < cols.length; c++) {
           const to = Math.min(cols[c].to - left, span);
           if (cols[c].from - left >= span) break;
@@ -59,6 +60,14 @@ export async function joinedTile(of: TileOf): Promise<Tile> {
   }
   for (let n = 0; n < data.length; n++) data[n] = counts[n] ? most ? data[n] : data[n] / counts[n] : NaN;
   return { rows: [rows[0].from, rows[rows.length - 1].to], cols: [left, right], height, width, data };
+}
+
+/** Adds one row to cells that are the keys themselves. */
+function addSingle(values: Float32Array, from: number, count: number, rest: number, sums: Float64Array, seen: Uint8Array): void {
+  for (let c = 0; c < count; c++) {
+    const value = values[from + c];
+    if (value === value) { sums[c] += value / rest; seen[c] = 1; }
+  }
 }
 
 /** Adds the finished cells of one run of queries to their bins: bin a of W columns in n owns columns ⌈a·n/W⌉ … ⌈(a+1)·n/W⌉ − 1. */
@@ -91,17 +100,9 @@ function blocksOf(runs: readonly Run[], size: number): Piece[][] {
 }
 
 /** The runs as asked for, or every position of the range by itself. Errors: UserError for runs that are not rising or lie outside. */
-function runsOf(asked: readonly number[] | undefined, [from, to]: readonly [number, number], length: number, what: string): Run[] {
-  const start = Math.max(0, Math.floor(from)), end = Math.min(length, Math.ceil(to)), refuse = (): UserError => new UserError(`There are no such ${what} between ${from} and ${to}; there are ${length}.`, 'Choose others.');
-  if (!(start < end)) throw refuse();
+function runsOf(asked: readonly number[] | undefined, range: readonly [number, number], length: number, what: string): Run[] {
+  const [start, end] = clipped(range, length, what);
   if (!asked) return Array.from({ length: end - start }, (_, i) => ({ from: start + i, to: start + i + 1 }));
-  if (!Array.isArray(asked) || asked.length === 0 || asked.length % 2 || asked.length > 2 * length) throw refuse();
-  const runs: Run[] = [];
-  for (let n = 0, before = start; n < asked.length; n += 2) {
-    const run = { from: asked[n], to: asked[n + 1] };
-    if (!(Number.isInteger(run.from) && Number.isInteger(run.to) && run.from >= before && run.to > run.from && run.to <= end)) throw refuse();
-    runs.push(run);
-    before = run.to;
-  }
-  return runs;
+  checkRuns(asked, start, end, range, length, what);
+  return Array.from({ length: asked.length / 2 }, (_, n) => ({ from: asked[2 * n], to: asked[2 * n + 1] }));
 }

@@ -5,6 +5,9 @@ import { blockCells, cells, prepare, type Chosen } from '../compute/rows.ts';
 import { readStats, type SiteView } from '../trace/site-view.ts';
 import { highKey } from '../trace/visibility.ts';
 import { joinedTile, mostPixels } from './joined-tile.ts';
+import { placesOf, type Places } from './places.ts';
+import { finished, kept, type Pooled } from './pooled-blocks.ts';
+import { poolLargest, poolLargestScores, poolSums } from './pool-rows.ts';
 import { keysOf, restsOf } from './rests.ts';
 
 export interface TileOf extends Pick<TileRequest, 'batch' | 'head' | 'rows' | 'cols' | 'height' | 'width' | 'reduce' | 'join' | 'without'> {
@@ -16,49 +19,40 @@ export interface TileOf extends Pick<TileRequest, 'batch' | 'head' | 'rows' | 'c
   readonly between?: () => Promise<void>;
 }
 
-/** NaN where no query of a cell sees a key of it. Bin a of R rows in n owns rows ⌈a·n/R⌉ … ⌈(a+1)·n/R⌉ − 1; columns likewise. */
+/** NaN where no query of a cell sees a key of it. Bin a of R rows in n cells owns cells ⌈a·n/R⌉ … ⌈(a+1)·n/R⌉ − 1; columns likewise. */
 export async function computeTile(of: TileOf): Promise<Tile> {
-  if (of.join) return joinedTile(of);
+  if (of.join && of.of !== 'prob') throw new UserError('Scores of several tokens cannot be added.', 'Ask for probabilities.');
+  const rows = placesOf(of.join?.rows, of.rows, of.view.queries, 'rows'), cols = placesOf(of.join?.cols, of.cols, of.view.keys, 'columns');
+  if (!rows || !cols) return joinedTile(of);
   if (of.without?.length && of.of !== 'prob') throw new UserError('Scores cannot be renormalised.', 'Ask for probabilities.');
-  const { view, batch, head } = of, [top, bottom] = range(of.rows, view.queries, 'rows'), [left, right] = range(of.cols, view.keys, 'columns');
-  checkHead(view, batch, head);
-  const height = Math.min(size(of.height), bottom - top), width = Math.min(size(of.width), right - left);
+  checkHead(of.view, of.batch, of.head);
+  const height = Math.min(size(of.height), rows.at.length), width = Math.min(size(of.width), cols.at.length);
   if (height * width > mostPixels) throw new UserError(`A picture of ${height} × ${width} cells is too large.`, 'Ask for fewer.');
-  const data = new Float32Array(height * width), counts = new Float32Array(height * width), most = of.reduce === 'max';
-  if (most) data.fill(-Infinity);
-  const chosen = of.prepared ?? prepare({ view, batch, head, of: of.of });
-  const without = keysOf(of.without ?? [], view.keys), edges = Int32Array.from({ length: width + 1 }, (_, c) => Math.ceil(c * (right - left) / width));
-  for (let from = top; from < bottom;) {
-    // Keys that the rule hides from every row of a block are not computed: half of a causal map.
-    const to = Math.min(bottom, from + Math.max(1, Math.min(256, Math.floor(blockCells / (right - left))))), end = Math.min(right, Math.max(left + 1, highKey(view.visibility, to - 1))), span = end - left, queries = Array.from({ length: to - from }, (_, r) => from + r);
-    const values = await cells({ ...chosen, of: of.of }, queries, left, end, NaN), rests = without.length ? await restsOf(chosen, queries, without, left === 0 && end >= Math.min(view.keys, highKey(view.visibility, to - 1)) ? values : undefined) : undefined;
-    for (let i = from; i < to; i++) pool({ values, from: (i - from) * span, span, over: rests ? rests[i - from] : 1 }, edges, data, counts, Math.floor((i - top) * height / (bottom - top)) * width, most);
-    from = to;
-    if (of.between) await of.between();
-  }
-  for (let n = 0; n < data.length; n++) data[n] = counts[n] ? most ? data[n] : data[n] / counts[n] : NaN;
-  return { rows: [top, bottom], cols: [left, right], height, width, data };
+  const without = keysOf(of.without ?? [], of.view.keys);
+  const pooled = await kept({ ...of, rows, cols, without, height, width }, larger => poolCells({ ...of, rows, cols, without, ...larger }));
+  return { rows: [rows.first, rows.end], cols: [cols.first, cols.end], height, width, data: finished(pooled, of.reduce) };
 }
 
-interface Row { readonly values: Float32Array; readonly from: number; readonly span: number; /** What the row is divided by; a row over 0 is left out. */ readonly over: number }
+export interface PoolOf extends Pick<TileOf, 'view' | 'batch' | 'head' | 'of' | 'reduce' | 'prepared' | 'between'> { readonly rows: Places; readonly cols: Places; readonly without: readonly number[]; readonly height: number; readonly width: number }
 
-/** Adds one row of values (NaN: hidden) to the bins of a row of the picture. */
-function pool({ values, from, span, over }: Row, edges: Int32Array, data: Float32Array, counts: Float32Array, at: number, most: boolean): void {
-  if (!(over > 0)) return;
-  for (let c = 0; c + 1 < edges.length; c++) {
-    const end = Math.min(edges[c + 1], span);
-    let sum = 0, seen = 0, top = -Infinity;
-    for (let j = edges[c]; j < end; j++) {
-      const value = values[from + j];
-      if (value !== value) continue;
-      seen++;
-      sum += value;
-      if (value > top) top = value;
-    }
-    if (!seen) { if (edges[c] >= span) return; continue; }
-    counts[at + c] += seen;
-    if (most) { if (top / over > data[at + c]) data[at + c] = top / over; } else data[at + c] += sum / over;
+async function poolCells({ view, batch, head, rows, cols, without, height, width, between, ...of }: PoolOf): Promise<Pooled> {
+  const values = new Float32Array(height * width), counts = new Float32Array(height * width), most = of.reduce === 'max', left = cols.first, right = cols.end, count = rows.at.length;
+  if (most) values.fill(-Infinity);
+  const byBits = most && of.of === 'prob', hidden = byBits ? -Infinity : NaN, pool = byBits ? poolLargest : most ? poolLargestScores : poolSums;
+  const chosen = of.prepared ?? prepare({ view, batch, head, of: of.of });
+  // In positions from `left` on: what is left out of a bin counts as hidden.
+  const edges = Int32Array.from({ length: width + 1 }, (_, c) => { const cell = Math.ceil(c * cols.at.length / width); return cell < cols.at.length ? cols.at[cell] - left : right - left; });
+  for (let from = 0; from < count;) {
+    // Keys that the rule hides from every row of a block are not computed: half of a causal map.
+    const to = Math.min(count, from + Math.max(1, Math.min(256, Math.floor(blockCells / (right - left))))), queries = rows.at.subarray(from, to), reach = highKey(view.visibility, queries[queries.length - 1]), end = Math.min(right, Math.max(left + 1, reach)), span = end - left;
+    const block = await cells({ ...chosen, of: of.of }, queries, left, end, hidden), rests = without.length ? await restsOf(chosen, queries, without, left === 0 && end >= Math.min(view.keys, reach) ? block : undefined) : undefined;
+    if (cols.gaps.length) for (let r = 0; r < queries.length; r++) for (const gap of cols.gaps) { if (gap >= end) break; block[r * span + gap - left] = hidden; }
+    const bins = { edges, span, width, values, counts, binOf: (r: number) => Math.floor((from + r) * height / count), over: (r: number) => (rests ? rests[r] : 1) };
+    pool(block, queries.length, bins);
+    from = to;
+    if (between) await between();
   }
+  return { height, width, values, counts };
 }
 
 export function thumbnailsOf(view: SiteView): Thumbnails {
@@ -78,12 +72,6 @@ export function checkHead(view: SiteView, batch: number, head: number): void {
   if (view.from === 'nothing') throw new UserError(`${view.name} has no probabilities to show.`, view.site.form === 'linear' ? 'It is linear attention.' : 'Trace the model again.');
   if (!(Number.isInteger(head) && head >= 0 && head < view.heads)) throw new UserError(`${view.name} has no head ${head}; it has ${view.heads}.`, `Choose 0 to ${view.heads - 1}.`);
   if (!(Number.isInteger(batch) && batch >= 0 && batch < view.batch)) throw new UserError(`${view.name} has no sample ${batch}; there ${view.batch === 1 ? 'is' : 'are'} ${view.batch}.`, `Choose 0 to ${view.batch - 1}.`);
-}
-
-function range([from, to]: readonly [number, number], length: number, what: string): readonly [number, number] {
-  const start = Math.max(0, Math.floor(from)), end = Math.min(length, Math.ceil(to));
-  if (!(start < end)) throw new UserError(`There are no ${what} ${from} to ${to}; there are ${length}.`, 'Choose others.');
-  return [start, end];
 }
 
 function size(pixels: number): number { return Math.max(1, Number.isFinite(pixels) ? Math.floor(pixels) : 1); }

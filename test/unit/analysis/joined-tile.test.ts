@@ -80,6 +80,12 @@ describe.each([
     const tile = await open_.tile({ rows: [20, 50], cols: [10, 40], height: 30, width: 30, without: [0] });
     close(tile, wanted(open_, singles.slice(20, 50), singles.slice(10, 40), [0], { height: 30, width: 30 }));
   });
+  it('a span of queries over every key, a span of keys over every query: a side that is not spelled out is single positions', async () => {
+    for (const without of [[], [0, 12]]) {
+      close(await open_.tile({ rows: [20, 41], cols: [0, T], height: 1, width: T, join: { rows: [20, 41] }, reduce: 'mean', without }), wanted(open_, [[20, 41]], singles, without, { height: 1, width: T }));
+      close(await open_.tile({ rows: [0, T], cols: [20, 41], height: T, width: 1, join: { cols: [20, 41] }, reduce: 'mean', without }), wanted(open_, singles, [[20, 41]], without, { height: T, width: 1 }));
+    }
+  });
   it('a row of words that holds all keys sums to 1, renormalised or not', async () => {
     for (const without of [[], [0, 1]]) {
       const all = singles.filter(([key]) => !without.includes(key)), { data, height, width } = await open_.tile({ rows: [0, T], cols: [0, T], height: T, width: T, join: { rows: runs(5).flat(), cols: all.flat() }, without });

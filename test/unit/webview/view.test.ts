@@ -1,8 +1,8 @@
 /** Where a map lies under its window, which tiles that needs, and which labels fit beside it. */
 import { describe, expect, it } from 'vitest';
-import { axisLabels, cut, labelStep, withFocus } from '../../../webview/marks/axis.ts';
+import { axisLabels, cut, labelStep, rulerText, withFocus } from '../../../webview/marks/axis.ts';
 import { gridSize, thumbnailTexels } from '../../../webview/marks/grid.ts';
-import { isAllMasked, levelFor, tileSpan, tileTexels, tilesFor, topLevel } from '../../../webview/marks/tiles.ts';
+import { isAllMasked, levelFor, overlap, tileCells, tileSpan, tileTexels, tilesFor, topLevel } from '../../../webview/marks/tiles.ts';
 import { bringIn, cellAt, centreOn, clamp, fit, pan, visible, zoomAbout } from '../../../webview/marks/view.ts';
 
 const size = { width: 600, height: 400 };
@@ -77,7 +77,9 @@ describe('tiles', () => {
       }
     }
     for (const span of spans) expect(Math.max(span.height, span.width)).toBeLessThanOrEqual(tileTexels);
-    expect(spans.length).toBeLessThanOrEqual(30);
+    for (const span of spans) expect((span.rows[1] - span.rows[0]) * (span.cols[1] - span.cols[0])).toBeLessThanOrEqual(tileCells ** 2);
+    // The whole of a long map is many squares, each quickly computed; of what is pooled less, the window holds few.
+    expect(spans.length).toBeLessThanOrEqual(cell < 0.0625 ? 64 : 30);
   });
   it('asks for the middle of the window first', () => {
     const keys = tilesFor({ row: 0, col: 0, cell: 0.5 }, { rows: 4096, cols: 4096 }, { width: 1500, height: 1500 }, 2);
@@ -85,6 +87,18 @@ describe('tiles', () => {
     expect(keys[0].row).toBeLessThan(11);
     const away = (key: { row: number; col: number }): number => Math.hypot(key.row - 5.36, key.col - 5.36);
     expect(away(keys[0])).toBeLessThan(away(keys[keys.length - 1]));
+  });
+  it('at every level the texels of a whole tile divide its cells, and the next level\'s tiles begin where its own do', () => {
+    const huge = { rows: 65_536, cols: 65_536 };
+    for (let level = 0; level <= topLevel(huge); level++) {
+      const { rows, height } = tileSpan({ level, row: 1, col: 1 }, huge), coarser = tileSpan({ level: level + 1, row: 1, col: 1 }, huge);
+      expect((rows[1] - rows[0]) / height).toBe(2 ** level);
+      expect(coarser.rows[0] % rows[0]).toBe(0);
+    }
+  });
+  it('tells rectangles that have cells in common', () => {
+    const at = (row: number, col: number) => ({ rows: [row, row + 10] as const, cols: [col, col + 10] as const });
+    expect([overlap(at(0, 0), at(9, 9)), overlap(at(0, 0), at(10, 0)), overlap(at(0, 0), at(0, 10)), overlap(at(5, 5), at(0, 0))]).toEqual([true, false, false, true]);
   });
   it('cuts the last tile at the edge and rounds its texels up', () => {
     expect(tileSpan({ level: 1, row: 1, col: 0 }, { rows: 701, cols: 100 })).toEqual({ rows: [512, 701], cols: [0, 100], height: 95, width: 50 });
@@ -146,5 +160,13 @@ describe('the grid of heads', () => {
     // Eight positions in four bins: the first bin is padding alone, the second half of it.
     expect([...thumbnailTexels(data, at, { queries: 8, keys: 8 }, true, [0, 0, 0, 1, 1, 1, 1, 1]).data]).toEqual([NaN, NaN, NaN, NaN, NaN, 6, NaN, NaN, NaN, 10, 11, NaN, NaN, 14, 15, 16]);
     expect(thumbnailTexels(data, at, { queries: 8, keys: 8 }, true, [1, 1, 1, 1, 1, 1, 1, 1]).data[0]).toBe(1);
+  });
+});
+
+describe('the ruler', () => {
+  it('writes tokens while they are near each other, and positions with them where they are not', () => {
+    expect(rulerText('mill', 12_000, 20)).toBe('mill');
+    expect(rulerText('mill', 12_000, 1000)).toBe('12,000 mill');
+    expect(rulerText('#12000', 12_000, 1000)).toBe('12,000');
   });
 });

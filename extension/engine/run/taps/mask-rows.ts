@@ -31,7 +31,9 @@ export class MaskRows {
   readonly #site: string;
   readonly #batch: number;
   /** Per sample: first and last key that each row sees, and how many. */
-  readonly #low: number[][]; readonly #high: number[][]; readonly #count: number[][]; readonly #seen: Set<number>[];
+  readonly #low: number[][]; readonly #high: number[][]; readonly #count: number[][];
+  /** [key] 1: some row sees it; as long as there are keys so far. A set would be asked once for every cell of the map. */
+  readonly #seen: Uint8Array[];
   /** Rows as the graph has them, one a sample and head; undefined when they grew too large. */
   #cells: Float32Array[][] | undefined;
   #heads = 1;
@@ -42,7 +44,7 @@ export class MaskRows {
     this.#batch = batch;
     const lists = (): number[][] => Array.from({ length: batch }, () => []);
     this.#low = lists(); this.#high = lists(); this.#count = lists(); this.#cells = Array.from({ length: batch }, () => []);
-    this.#seen = Array.from({ length: batch }, () => new Set<number>());
+    this.#seen = Array.from({ length: batch }, () => new Uint8Array(0));
   }
 
   /** Pieces come in the order of their rows, without a gap. Errors: `UserError` where a term does not fit. */
@@ -68,13 +70,15 @@ export class MaskRows {
 
   #note(b: number, row: Float32Array): void {
     let low = -1, high = 0, count = 0;
+    if (this.#seen[b].length < row.length) { const wider = new Uint8Array(2 * row.length); wider.set(this.#seen[b]); this.#seen[b] = wider; }
+    const seen = this.#seen[b];
     for (let j = 0; j < row.length; j++) {
       if (row[j] <= hiddenAt) continue;
       if (row[j] !== 0) this.#ruled = false;
       if (low < 0) low = j;
       high = j + 1;
       count++;
-      this.#seen[b].add(j);
+      seen[j] = 1;
     }
     this.#low[b].push(low < 0 ? row.length : low);
     this.#high[b].push(high);
@@ -100,7 +104,7 @@ export class MaskRows {
     const visible = new Uint8Array(this.#batch * keys);
     let left = -1;
     for (let b = 0; b < this.#batch; b++) {
-      for (const j of this.#seen[b]) visible[b * keys + j] = 1;
+      visible.set(this.#seen[b].subarray(0, keys), b * keys);
       const first = visible.subarray(b * keys, (b + 1) * keys).indexOf(1);
       // Where a row does not begin at the first visible key, a window cut it.
       for (let i = 0; i < keys; i++) if (this.#count[b][i] && this.#low[b][i] > first) left = Math.max(left, i - this.#low[b][i]);
