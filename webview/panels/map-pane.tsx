@@ -61,7 +61,11 @@ export function MapPane({ store, state, site, head, batch, axes, top, primary, a
   useEffect(() => {
     if (!change) return;
     const here = `${row} ${col}`;
-    if (!active && primary && row !== undefined && col !== undefined && followed.current !== undefined && followed.current !== here) seek({ row, col });
+    if (!active && primary && row !== undefined && col !== undefined && followed.current !== undefined && followed.current !== here) {
+      // What rests under the pointer is not what the focus went to.
+      setPointer(undefined);
+      seek({ row, col });
+    }
     followed.current = here;
   }, [row, col, change !== undefined]);
   const seek = (cell: Cell): void => { const to = bringIn(map().view, cell, extent, map().size); if (to.row !== map().view.row || to.col !== map().view.col) map().move(centreOn(map().view, cell, extent, map().size)); };
