@@ -26,7 +26,15 @@ function samples({ coefficients, stored, down, across }: Component, table: Uint1
 }
 
 function inverse(from: Int16Array, base: number, table: Uint16Array, work: Int32Array, out: Uint8Array, at: number, stride: number): void {
-  const e = new Int32Array(8);
+  let rest = 0;
+  for (let n = 1; n < 64; n++) rest |= from[base + n];
+  if (!rest) {
+    // An even block, what both passes make of it: most of a large sky, and all of a file that was cut off.
+    const value = Math.min(255, Math.max(0, ((((from[base] * table[0]) << 2) * 8192 + (1 << 17)) >> 18) + 128));
+    for (let r = 0; r < 8; r++) out.fill(value, at + r * stride, at + r * stride + 8);
+    return;
+  }
+  const e = scratch;
   for (let c = 0; c < 8; c++) {
     for (let n = 0; n < 8; n++) e[n] = from[base + n * 8 + c] * table[n * 8 + c];
     if (!(e[1] | e[2] | e[3] | e[4] | e[5] | e[6] | e[7])) { for (let n = 0; n < 8; n++) work[n * 8 + c] = e[0] << 2; continue; }
@@ -39,6 +47,8 @@ function inverse(from: Int16Array, base: number, table: Uint16Array, work: Int32
     for (let n = 0; n < 8; n++) { const value = e[n] + 128; out[at + r * stride + n] = value < 0 ? 0 : value > 255 ? 255 : value; }
   }
 }
+
+const scratch = new Int32Array(8);
 
 /** Eight frequencies to eight samples in place (Loeffler, Ligtenberg and Moschytz 1989, constants of 13 bits), rounded by `shift` bits. */
 function butterfly(e: Int32Array, shift: number): void {
