@@ -50,6 +50,9 @@ function decodePng(bytes: Uint8Array, admit: (width: number, height: number) => 
   const width = data.readUInt32BE(16), height = data.readUInt32BE(20), interlaced = data[28] !== 0;
   if (!width || !height) throw new DamagedImage('it has no size');
   admit(width, height);
+  // Channels of 16 bits are held several times over before they are 8: what an image of the most pixels takes with 8 bits and alpha.
+  const bytes16 = data[24] === 16 ? width * height * 2 * (channelsOf[data[25]] ?? 4) : 0;
+  if (bytes16 > 4 * mostPixels) throw new DamagedImage(`its 16-bit channels take ${Math.ceil(bytes16 / 1e6)} MB, and at most ${4 * mostPixels / 1e6} MB are decoded (8 bits are all that a model is fed)`);
   // Interlaced data are inflated without a limit: what deflate can make of the file at most (1 : 1,032) must be near the size.
   if (interlaced && (data.length * 1032 > 2 ** 30) && width * height < mostPixels / 8) throw new DamagedImage('it holds more data than its size needs');
   const { data: rgba } = PNG.sync.read(data, { checkCRC: true }), rgb = new Uint8Array(width * height * 3);
@@ -57,6 +60,9 @@ function decodePng(bytes: Uint8Array, admit: (width: number, height: number) => 
   for (let at = 0, from = 0; at < rgb.length; at += 3, from += 4) { rgb[at] = rgba[from]; rgb[at + 1] = rgba[from + 1]; rgb[at + 2] = rgba[from + 2]; }
   return upright({ width, height, rgb }, orientationOf(data));
 }
+
+/** By color type. */
+const channelsOf: Readonly<Record<number, number>> = { 0: 1, 2: 3, 4: 2, 6: 4 };
 
 /** Of the eXIf chunk. */
 function orientationOf(data: Buffer): number {

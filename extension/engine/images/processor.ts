@@ -61,7 +61,7 @@ export function readProcessor(raw: unknown, file: string): Processor {
   if (!parsed.success) throw new UserError(`${file} holds a wrong value for ${v.getDotPath(parsed.issues[0]) ?? 'a field'}: ${parsed.issues[0].message.slice(0, 200)}.`, 'Correct it, or give pixel values with --inputs.');
   const from = parsed.output, said = from.image_processor_type ?? from.feature_extractor_type ?? '', name = said === '' ? 'an image processor without a name' : /^\w*(ImageProcessor|FeatureExtractor)\w*$/.test(said) ? said : JSON.stringify(said), kind = said.replace(/(ImageProcessor|FeatureExtractor)(Fast|Pil)?$/, '');
   const splits = dynamic.find(field => from[field] !== undefined && from[field] !== null && from[field] !== false);
-  if (splits) throw new UserError(`${name} in ${file} goes by ${splits}, which this version does not.`, 'Give its tensors with --inputs.');
+  if (splits) throw new UserError(`${name} in ${file} goes by ${splits}, which this version does not.`, 'Give its tensors with --inputs, and the image beside them with --image.');
   const known = kinds[kind] ?? (from.size !== undefined || from.do_resize === false ? { ...standard, resample: 2, size: undefined, square: true } : undefined);
   if (!known) throw new UserError(`${file} names ${name}, whose sizes are not in the file and not known.`, 'Write size, image_mean and image_std into it, or give pixel values with --inputs.');
   // A null in the file is false, as it is in Python; only what is missing has a default.

@@ -63,6 +63,17 @@ describe('strangers', () => {
     jpeg.writeUInt16BE(60_000, frame + 5);
     jpeg.writeUInt16BE(60_000, frame + 7);
     for (const huge of [png, jpeg]) expect(() => decodeImage(huge, 'x')).toThrow('The image x has 60000 × 60000 pixels; at most 50 million are decoded.');
+    const deep = Buffer.from(file('alpha.png'));
+    deep.writeUInt32BE(7_000, 16);
+    deep.writeUInt32BE(7_000, 20);
+    deep[24] = 16;
+    expect(() => decodeImage(deep, 'x')).toThrow('its 16-bit channels take 392 MB, and at most 200 MB are decoded');
+  });
+  it('a JPEG whose many scans go over a large image again and again is refused', () => {
+    const jpeg = Buffer.from(file('420.jpg')), frame = jpeg.indexOf(Buffer.from([0xff, 0xc0])), scan = jpeg.lastIndexOf(Buffer.from([0xff, 0xda])), again = jpeg.subarray(scan, scan + 40);
+    jpeg.writeUInt16BE(7_000, frame + 5);
+    jpeg.writeUInt16BE(7_000, frame + 7);
+    expect(() => decodeImage(Buffer.concat([jpeg.subarray(0, -2), ...Array.from({ length: 60 }, () => again)]), 'x')).toThrow('its scans have more than 16777216 blocks');
   });
   it('2,000 damaged files give a picture or a sentence', () => {
     let seed = 1;

@@ -169,6 +169,8 @@ describe('a speech folder', () => {
     const wrong = generatePair(join(root, 'wrong'), { speech: true });
     json(wrong, 'preprocessor_config.json', { hop_length: 0 });
     expect(await refused(wrong, { kind: 'audio', file: sound })).toMatch(/holds a wrong value for hop_length: a whole number from 1 to 65536 is expected\.$/);
+    json(wrong, 'preprocessor_config.json', { feature_size: 16, hop_length: 1, n_fft: 16_000, chunk_length: 1 });
+    expect(await refused(wrong, { kind: 'audio', file: sound })).toContain('asks for 16000 frames of 16000 samples in 16 bands, which is more than is computed.');
   });
 });
 
