@@ -21,9 +21,12 @@ export function Legend({ change, what, colours, lines, signed = false }: Props) 
     masked.fillRect(0, 0, 1, 1);
   }, [colours, lines, signed, theme]);
   const all = change ? ticks(change.scale) : [], marks = all.some(tick => tick.text.length > 5) && all.length > 5 ? all.filter((_, n) => n % 2 === 0) : all, pooled = change ? 2 ** change.level : 1;
+  // The longest that was said keeps its room: a legend that wraps at some zooms would move the map under the hand.
+  const widest = useRef(1), said = (cells: number): string => `${what}, ${change ? scaleName(change.scale.kind) : ''}${cells > 1 ? `, largest${signed ? ' in size' : ''} of ${cells}×${cells} cells` : ''}`;
+  widest.current = Math.max(widest.current, pooled);
   return (
     <div class="legend" data-testid="legend" data-scale={change?.scale.kind} data-colours={signed ? 'diverging' : colours} data-top={change?.scale.hi}>
-      <span class="name">{what}, {change ? scaleName(change.scale.kind) : ''}{pooled > 1 ? `, largest${signed ? ' in size' : ''} of ${pooled}×${pooled} cells` : ''}</span>
+      <span class="name"><span>{said(pooled)}</span>{widest.current > pooled && <span class="room" aria-hidden="true">{said(widest.current)}</span>}</span>
       <span class="scale"><canvas ref={bar} class={lines ? 'faint' : undefined} width={256} height={1} /><span class={lines ? 'strengths' : 'hidden'} />{marks.map(tick => <span key={tick.at} class="tick" style={{ left: `${tick.at * 100}%` }}>{tick.text}</span>)}</span>
       {!lines && <span class="key"><canvas ref={key} width={1} height={1} /> not visible to the query</span>}
     </div>
