@@ -53,9 +53,9 @@ override SLICE: u32 = COLUMNS * DS / 4u;
 // Puts up to four elements of a slice, `thread`, `thread` + THREADS, …, into the pool.
 fn keep_four(begin: u32, four: Four) {
   if (begin < SLICE) { let at = slice_place(begin); keep_streamed(at.x, at.y, four.a); }
-  if (begin + THREADS < SLICE) { let at = slice_place(begin + THREADS); keep_streamed(at.x, at.y, four.b); }
-  if (begin + 2u * THREADS < SLICE) { let at = slice_place(begin + 2u * THREADS); keep_streamed(at.x, at.y, four.c); }
-  if (begin + 3u * THREADS < SLICE) { let at = slice_place(begin + 3u * THREADS); keep_streamed(at.x, at.y, four.d); }
+  if (SLICE > THREADS && begin + THREADS < SLICE) { let at = slice_place(begin + THREADS); keep_streamed(at.x, at.y, four.b); }
+  if (SLICE > 2u * THREADS && begin + 2u * THREADS < SLICE) { let at = slice_place(begin + 2u * THREADS); keep_streamed(at.x, at.y, four.c); }
+  if (SLICE > 3u * THREADS && begin + 3u * THREADS < SLICE) { let at = slice_place(begin + 3u * THREADS); keep_streamed(at.x, at.y, four.d); }
 }
 
 // acc += resident[rows, begin … begin + DS) · pool[columns, 0 … DS)ᵀ

@@ -35,7 +35,12 @@ fn slice_at(kv: u32, begin: u32, d: u32, n: u32) -> vec4f {
 }
 // What a thread moves is asked for before the product of the slice before it, so that it has come when it is needed.
 fn four_of_slice(kv: u32, begin: u32, d: u32, n: u32) -> Four {
-  return Four(slice_at(kv, begin, d, n), slice_at(kv, begin, d, n + THREADS), slice_at(kv, begin, d, n + 2u * THREADS), slice_at(kv, begin, d, n + 3u * THREADS));
+  var out: Four;
+  out.a = slice_at(kv, begin, d, n);
+  if (SLICE > THREADS) { out.b = slice_at(kv, begin, d, n + THREADS); }
+  if (SLICE > 2u * THREADS) { out.c = slice_at(kv, begin, d, n + 2u * THREADS); }
+  if (SLICE > 3u * THREADS) { out.d = slice_at(kv, begin, d, n + 3u * THREADS); }
+  return out;
 }
 
 fn value_at(kv: u32, first: u32, n: u32) -> vec4f {
@@ -45,7 +50,12 @@ fn value_at(kv: u32, first: u32, n: u32) -> vec4f {
   return load_v(kv * params.v_head + key * params.v_row + d4);
 }
 fn four_values(kv: u32, first: u32, n: u32) -> Four {
-  return Four(value_at(kv, first, n), value_at(kv, first, n + THREADS), value_at(kv, first, n + 2u * THREADS), value_at(kv, first, n + 3u * THREADS));
+  var out: Four;
+  out.a = value_at(kv, first, n);
+  if (VALUES > THREADS) { out.b = value_at(kv, first, n + THREADS); }
+  if (VALUES > 2u * THREADS) { out.c = value_at(kv, first, n + 2u * THREADS); }
+  if (VALUES > 3u * THREADS) { out.d = value_at(kv, first, n + 3u * THREADS); }
+  return out;
 }
 fn keep_value(n: u32, value: vec4f) {
   if (n >= VALUES) { return; }
@@ -182,9 +192,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
         default: {}
       }
       keep_value(thread, next.a);
-      keep_value(thread + THREADS, next.b);
-      keep_value(thread + 2u * THREADS, next.c);
-      keep_value(thread + 3u * THREADS, next.d);
+      if (VALUES > THREADS) { keep_value(thread + THREADS, next.b); }
+      if (VALUES > 2u * THREADS) { keep_value(thread + 2u * THREADS, next.c); }
+      if (VALUES > 3u * THREADS) { keep_value(thread + 3u * THREADS, next.d); }
       for (var n = thread + 4u * THREADS; n < VALUES; n += THREADS) { keep_value(n, value_at(kv, begin + phase, n)); }
       workgroupBarrier();
       if (phase + KEYS < COLUMNS) { next = four_values(kv, begin + phase + KEYS, thread); } else { next = four_of_slice(kv, begin + GROUPS * COLUMNS, 0u, thread); }

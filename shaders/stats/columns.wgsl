@@ -56,7 +56,12 @@ fn slice_at(head: u32, begin: u32, stop: u32, d: u32, n: u32) -> vec4f {
   return q[head * params.q_head + (begin + at.x) * params.q_row + d / 4u + at.y];
 }
 fn four_of_slice(head: u32, begin: u32, stop: u32, d: u32, n: u32) -> Four {
-  return Four(slice_at(head, begin, stop, d, n), slice_at(head, begin, stop, d, n + THREADS), slice_at(head, begin, stop, d, n + 2u * THREADS), slice_at(head, begin, stop, d, n + 3u * THREADS));
+  var out: Four;
+  out.a = slice_at(head, begin, stop, d, n);
+  if (SLICE > THREADS) { out.b = slice_at(head, begin, stop, d, n + THREADS); }
+  if (SLICE > 2u * THREADS) { out.c = slice_at(head, begin, stop, d, n + 2u * THREADS); }
+  if (SLICE > 3u * THREADS) { out.d = slice_at(head, begin, stop, d, n + 3u * THREADS); }
+  return out;
 }
 
 @compute @workgroup_size(ALL)

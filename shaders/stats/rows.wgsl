@@ -49,7 +49,12 @@ fn slice_at(kv: u32, begin: u32, d: u32, n: u32) -> vec4f {
   return k[kv * params.k_head + (begin + at.x) * params.k_row + d / 4u + at.y];
 }
 fn four_of_slice(kv: u32, begin: u32, d: u32, n: u32) -> Four {
-  return Four(slice_at(kv, begin, d, n), slice_at(kv, begin, d, n + THREADS), slice_at(kv, begin, d, n + 2u * THREADS), slice_at(kv, begin, d, n + 3u * THREADS));
+  var out: Four;
+  out.a = slice_at(kv, begin, d, n);
+  if (SLICE > THREADS) { out.b = slice_at(kv, begin, d, n + THREADS); }
+  if (SLICE > 2u * THREADS) { out.c = slice_at(kv, begin, d, n + 2u * THREADS); }
+  if (SLICE > 3u * THREADS) { out.d = slice_at(kv, begin, d, n + 3u * THREADS); }
+  return out;
 }
 
 @compute @workgroup_size(ALL)

@@ -9,6 +9,7 @@ import { Gpu, type OnDevice } from '../../../extension/engine/compute/gpu/gpu.ts
 import type { Plan } from '../../../extension/engine/compute/gpu/plan.ts';
 import { timePlan } from '../../../extension/engine/compute/gpu/timing.ts';
 import { toHalf } from '../../../extension/engine/maths/half.ts';
+import { ablate } from './ablate.ts';
 
 const here = import.meta.dirname, options = new Set(process.argv.slice(2)), small = options.has('--small');
 const heads = small ? 2 : 16, quick = options.has('--quick'), lengths = small ? [256] : quick ? [4096] : [4096, 16384], dims = [64, 128];
@@ -23,7 +24,7 @@ function problemOf(T: number, D: number, causal: boolean, count = heads): Proble
   const bare = { heads: count, kvHeads: count, queries: T, keys: T, dim: D, valueDim: D, scale: D ** -0.5, softcap: 0, offset: 0, left: 2 ** 30, right: causal ? 0 : 2 ** 30, sink: false, marks: false };
   return { ...bare, strides: denseStrides(bare) };
 }
-async function inputs(of: Problem, type: 'f32' | 'f16'): Promise<Map<string, GPUBuffer>> {
+async function inputs(of: Problem, type: 'f32' | 'f16', on = gpu!): Promise<Map<string, GPUBuffer>> {
   const size = (of.heads * of.queries + spareRows) * of.dim, block = Float32Array.from({ length: 1 << 20 }, random), given = new Map<string, GPUBuffer>();
   for (const name of ['q', 'k', 'v']) {
     const data = new Float32Array(size);
@@ -31,17 +32,27 @@ async function inputs(of: Problem, type: 'f32' | 'f16'): Promise<Map<string, GPU
     for (let at = 0; at < size; at += block.length - 4097) data.set(block.subarray(0, Math.min(block.length, size - at)), at);
     data.fill(0, size - spareRows * of.dim);
     for (let n = 0; n < size; n += 977) data[n] = random();
-    given.set(name, await gpu!.upload(type === 'f16' ? toHalf(data) : data));
+    given.set(name, await on.upload(type === 'f16' ? toHalf(data) : data));
   }
-  for (const name of ['bias', 'sink', 'marks', 'over']) given.set(name, await gpu!.upload(new Float32Array(4)));
-  return given.set('weights', await gpu!.upload(new Float32Array(of.queries).fill(1)));
+  for (const name of ['bias', 'sink', 'marks', 'over']) given.set(name, await on.upload(new Float32Array(4)));
+  return given.set('weights', await on.upload(new Float32Array(of.queries).fill(1)));
 }
 function release(sets: readonly OnDevice[]): void { for (const set of sets) for (const buffer of set.values()) gpu!.pool.give(buffer); }
+
+if (options.has('--ablate')) {
+  for (const D of dims) {
+    const of = problemOf(lengths[0], D, false);
+    console.log(`\nThe tiled float32 kernel, T=${of.queries}, D=${D}, ${heads} heads`);
+    await ablate(join(here, 'shaders'), of, on => inputs(of, 'f32', on));
+  }
+  process.exit(0);
+}
 
 console.log('\nAgreement with the naive kernel (T=512, 4 heads), largest difference of o');
 for (const D of small ? [64] : dims) for (const causal of [false, true]) {
   const of = problemOf(small ? 128 : 512, D, causal, small ? 2 : 4), floats = await inputs(of, 'f32');
-  const out = async (plan: Plan, given: OnDevice): Promise<Float32Array> => new Float32Array((await gpu.run(plan, given, ['out'])).out);
+  // Zeroed first: a buffer that is used again would hide rows that nobody computes.
+  const out = async (plan: Plan, given: OnDevice): Promise<Float32Array> => new Float32Array((await gpu.run({ ...plan, zero: ['out'] }, given, ['out'])).out);
   const exact = await out(naivePlan(of), floats);
   const kernels: [string, Plan | undefined, 'f32' | 'f16'][] = [['tiled f32', tiledPlan(of, gpu.limits), 'f32'], ['tiled f32 without subgroups', tiledPlan(of, { ...gpu.limits, subgroupSize: 0 }), 'f32'], ['tiled f16', tiledPlan(of, gpu.limits, 'f16'), 'f16'], ['matrix', matrixPlan(of, gpu.limits), 'f16']];
   for (const [name, plan, type] of kernels) {
