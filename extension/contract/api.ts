@@ -6,7 +6,7 @@ import type { ImageView, KeptLayers, Manifest, MetricCard, NextToken, Sampling }
 import type { SitesReport } from './site.ts';
 
 /** Raised whenever a request or result below changes; the first message of every child is its version. */
-export const apiVersion = 3;
+export const apiVersion = 4;
 
 export interface Hello {
   readonly apiVersion: number;
