@@ -44,6 +44,7 @@ export function createEngine(context: vscode.ExtensionContext, log: vscode.LogOu
     return new Engine({
       scripts: { runner: join(dist, 'runner.js'), analysis: join(dist, 'analysis.js') },
       node,
+      env: { ATTNSCOPE_DEVICE: setting('attnscope.device') },
       onLog: (role, line) => log.info(`[${role}] ${line}`),
       onGone: (role, reason) => {
         log.error(reason);

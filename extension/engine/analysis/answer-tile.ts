@@ -2,14 +2,15 @@
 import type { Thumbnails, Tile, TileRequest } from '../../contract/api.ts';
 import { hasImplied, impliedThumbnails, impliedTile } from './implied.ts';
 import type { OpenTraces } from './open-traces.ts';
+import type { Devices } from '../compute/gpu/devices.ts';
 import { checkHead, computeTile, thumbnailsOf } from './tile.ts';
 
-/** `between` is awaited between blocks. Errors: those of `computeTile` and `impliedTile`. */
-export async function answerTile(traces: OpenTraces, request: TileRequest, between: () => Promise<void>): Promise<Tile> {
+/** `between` is awaited between blocks; `devices`: where large pictures may be made. Errors: those of `computeTile` and `impliedTile`. */
+export async function answerTile(traces: OpenTraces, request: TileRequest, between: () => Promise<void>, devices?: Devices): Promise<Tile> {
   const view = traces.view(request.trace, request.site), { of } = request;
   if (of === 'implied') return impliedTile({ ...request, view, between });
   checkHead(view, request.batch, request.head);
-  return computeTile({ ...request, of, view, prepared: { ...traces.prepared(request), of }, between });
+  return computeTile({ ...request, of, view, prepared: { ...traces.prepared(request), of }, between, devices });
 }
 
 export async function answerThumbnails(traces: OpenTraces, { trace, site }: { readonly trace: string; readonly site: string }, between: () => Promise<void>): Promise<Thumbnails> {

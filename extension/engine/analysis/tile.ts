@@ -1,6 +1,8 @@
 /** The cells of one head that a screen has pixels for: exact, from q, k and lse, pooled by mean or maximum. */
 import type { HeadRows, Thumbnails, Tile, TileRequest } from '../../contract/api.ts';
 import { UserError } from '../../contract/errors.ts';
+import { pictureOnGpu } from '../compute/attention/head-on-gpu.ts';
+import type { Devices } from '../compute/gpu/devices.ts';
 import { blockCells, cells, prepare, type Chosen } from '../compute/rows.ts';
 import { readStats, type SiteView } from '../trace/site-view.ts';
 import { highKey } from '../trace/visibility.ts';
@@ -17,7 +19,13 @@ export interface TileOf extends Pick<TileRequest, 'batch' | 'head' | 'rows' | 'c
   readonly prepared?: Chosen;
   /** Awaited between blocks. */
   readonly between?: () => Promise<void>;
+  /** Where larger pictures may be made, and from how many cells on; without, on the CPU. */
+  readonly devices?: Devices;
+  readonly largeFrom?: number;
 }
+
+/** Cells from which on a picture is worth the way to the GPU. */
+const large = 2 ** 21;
 
 /** NaN where no query of a cell sees a key of it. Bin a of R rows in n cells owns cells ⌈a·n/R⌉ … ⌈(a+1)·n/R⌉ − 1; columns likewise. */
 export async function computeTile(of: TileOf): Promise<Tile> {
@@ -29,11 +37,23 @@ export async function computeTile(of: TileOf): Promise<Tile> {
   const height = Math.min(size(of.height), rows.at.length), width = Math.min(size(of.width), cols.at.length);
   if (height * width > mostPixels) throw new UserError(`A picture of ${height} × ${width} cells is too large.`, 'Ask for fewer.');
   const without = keysOf(of.without ?? [], of.view.keys);
-  const pooled = await kept({ ...of, rows, cols, without, height, width }, larger => poolCells({ ...of, rows, cols, without, ...larger }));
+  const pooled = await kept({ ...of, rows, cols, without, height, width }, larger => makePooled({ ...of, rows, cols, without, ...larger }));
   return { rows: [rows.first, rows.end], cols: [cols.first, cols.end], height, width, data: finished(pooled, of.reduce) };
 }
 
-export interface PoolOf extends Pick<TileOf, 'view' | 'batch' | 'head' | 'of' | 'reduce' | 'prepared' | 'between'> { readonly rows: Places; readonly cols: Places; readonly without: readonly number[]; readonly height: number; readonly width: number }
+export interface PoolOf extends Pick<TileOf, 'view' | 'batch' | 'head' | 'of' | 'reduce' | 'prepared' | 'between' | 'devices' | 'largeFrom'> { readonly rows: Places; readonly cols: Places; readonly without: readonly number[]; readonly height: number; readonly width: number }
+
+/** On the GPU where that is worth it and the picture is a plain rectangle of what q and k give. */
+async function makePooled(of: PoolOf): Promise<Pooled> {
+  const { view, batch, head, rows, cols, without, height, width, devices } = of, most = of.reduce === 'max';
+  if (!devices || view.from !== 'qk' || without.length || rows.gaps.length || cols.gaps.length || rows.at.length * cols.at.length < (of.largeFrom ?? large)) return poolCells(of);
+  return devices.run(async gpu => {
+    const chosen = of.prepared ?? prepare({ view, batch, head, of: of.of });
+    const { values, counts } = await pictureOnGpu(gpu, { ...chosen, head }, { rows: [rows.first, rows.end], columns: [cols.first, cols.end], height, width, scores: of.of === 'score', most });
+    if (of.between) await of.between();
+    return { height, width, values: values.map((value, n) => (most ? counts[n] ? value : -Infinity : value * counts[n])), counts };
+  }, () => poolCells(of));
+}
 
 async function poolCells({ view, batch, head, rows, cols, without, height, width, between, ...of }: PoolOf): Promise<Pooled> {
   const values = new Float32Array(height * width), counts = new Float32Array(height * width), most = of.reduce === 'max', left = cols.first, right = cols.end, count = rows.at.length;

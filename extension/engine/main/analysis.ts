@@ -16,10 +16,13 @@ import { OpenTraces } from '../analysis/open-traces.ts';
 import { summarise } from '../analysis/summaries.ts';
 import { headRows } from '../analysis/tile.ts';
 import { probeDevice } from '../compute/device.ts';
+import { Devices, wantedDevice } from '../compute/gpu/devices.ts';
 import { first } from '../compute/turns.ts';
 import { discardCapture } from '../trace/part-writer.ts';
 
 const here = dirname(fileURLToPath(import.meta.url)), traces = new OpenTraces();
+/** Setting attnscope.device, as the host says it when it starts this process; its log is the host's. */
+const devices = new Devices(join(here, 'shaders'), wantedDevice(process.env['ATTNSCOPE_DEVICE']), sentence => console.error(sentence));
 
 const server: Server<AnalysisApi> = {
   complete: (captured, { signal, progress }) => completeCapture(captured, { signal, progress: (value: Progress) => progress(value) }),
@@ -27,7 +30,7 @@ const server: Server<AnalysisApi> = {
   open: ({ file }) => traces.open(file),
   close: ({ trace }) => traces.close(trace),
   summaries: ({ files }, { signal }) => summarise(files, signal),
-  tile: (request, { signal }) => first(() => answerTile(traces, request, () => heard(signal))),
+  tile: (request, { signal }) => first(() => answerTile(traces, request, () => heard(signal), devices)),
   thumbnails: (request, { signal }) => first(() => answerThumbnails(traces, request, () => heard(signal))),
   rows: ({ trace, site, batch, head }) => first(async () => headRows(traces.view(trace, site), batch, head)),
   look: (request, { signal }) => first(() => look(traces, request, () => heard(signal))),

@@ -14,6 +14,11 @@ export const settings = {
     label: 'Node.js for the engine',
     help: 'Path of the Node.js (20.19 or newer) that the engine runs on. Empty: the one that comes with AttnScope. Takes effect with **AttnScope: Restart Engine**.',
   },
+  'attnscope.device': {
+    kind: 'choice', default: 'auto', options: ['auto', 'webgpu', 'cpu'], scope: 'machine-overridable',
+    label: 'Where maps are computed',
+    help: '`auto`: large maps on the GPU, through WebGPU, where there is one; everything else, and everything without one, on the CPU. Models run on the CPU. Takes effect with **AttnScope: Restart Engine**.',
+  },
   'attnscope.traceFolder': {
     kind: 'text', default: '', scope: 'machine-overridable', restricted: true,
     label: 'Folder for traces',
