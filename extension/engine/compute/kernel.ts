@@ -23,12 +23,12 @@ export interface ScoreInputs {
 
 /** [head, row, key]: scores, or with `lse` [head, row] the probabilities e^(score − lse). */
 export async function scoreBlock(block: Block, of: ScoreInputs, lse?: Float32Array): Promise<Float32Array> {
-  const kind = { softcap: of.softcap > 0, additive: of.additive !== undefined, lse: lse !== undefined };
+  const kind = { softcap: of.softcap > 0, additive: of.additive !== undefined, lse: lse !== undefined, many: block.heads * block.rows * block.keys >= manyCells };
   const session = await sessionFor(`scores ${JSON.stringify(kind)}`, () => {
     const { nodes, inputs, scores } = scoreNodes(kind.softcap, kind.additive);
     if (kind.lse) { nodes.push(node('Sub', [scores, 'lse'], 'shifted'), node('Exp', ['shifted'], 'out')); inputs.push(float('lse', 4)); } else nodes.push(node('Identity', [scores], 'out'));
     return buildModel({ nodes, inputs, outputs: [float('out', 4)], opset: opsets });
-  });
+  }, kind.many ? everyCore : oneCore);
   const feeds = scoreFeeds(block, of);
   if (lse) feeds.lse = tensor(lse, [block.kvHeads, block.heads / block.kvHeads, block.rows, 1]);
   return (await session.run(feeds)).out.data as Float32Array;
@@ -200,6 +200,8 @@ let ort: typeof Ort;
 const everyCore: Ort.InferenceSession.SessionOptions = { extra: { session: { intra_op: { allow_spinning: '0' } } } };
 /** What a person waits for works on one: while a model runs beside us on every core, waiting threads would only make tiles late. */
 const oneCore: Ort.InferenceSession.SessionOptions = { intraOpNumThreads: 1 };
+/** Unless it takes long: a block of so many cells is part of a map of thousands of tokens. */
+const manyCells = 2 ** 20;
 
 function sessionFor(kind: string, build: () => Uint8Array, cores = oneCore): Promise<Ort.InferenceSession> {
   let session = sessions.get(kind);
