@@ -17,6 +17,6 @@ export async function askTrace(session: Session, asked: { readonly title: string
     const trace = known.find(one => one.file === file);
     return { label: basename(file), description: new Date(at).toLocaleString(), detail: trace ? `${promptTitle(trace.prompt)} · ${basename(trace.model)}` : vscode.workspace.asRelativePath(dirname(file)), file };
   });
-  const picked = await vscode.window.showQuickPick([...items, browse], { title: asked.title, placeHolder: items.length ? asked.placeHolder : 'No traces yet: choose a file', matchOnDetail: true });
+  const picked = await vscode.window.showQuickPick([...items, browse], { title: asked.title, placeHolder: items.length ? asked.placeHolder : 'No traces yet: choose a file', matchOnDetail: true, ignoreFocusOut: true });
   return picked === browse ? (await vscode.window.showOpenDialog({ title: asked.title, filters: { 'Attention trace': ['attntrace'] } }))?.[0]?.fsPath : picked?.file;
 }

@@ -31,6 +31,8 @@ export function compareCases({ server, page, lines }) {
       await page.locator('.activitybar .action-label[aria-label^="AttnScope"]').waitFor({ timeout: 60_000 });
       const file = name => page.locator('.explorer-folders-view .monaco-list-row', { hasText: name });
       await file('before.attntrace').click();
+      // Its editor comes a moment later, and the Explorer then selects its file alone.
+      await webviewFrame(page, '[data-testid="head-grid"]');
       await file('after.attntrace').click({ modifiers: ['ControlOrMeta'] });
       await file('after.attntrace').click({ button: 'right' });
       await page.locator('.monaco-menu .action-label', { hasText: 'Compare Traces' }).click();
