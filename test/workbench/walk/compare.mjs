@@ -3,7 +3,7 @@ import { strict as assert } from 'node:assert';
 import { join } from 'node:path';
 import { importBundled } from '../../bed/bundle.mjs';
 import { results, root, run } from '../../bed/run.mjs';
-import { openFile, openWorkbench, runCommand, webviewFrame } from '../../bed/workbench.mjs';
+import { openFile, openWorkbench, rowMenu, runCommand, webviewFrame } from '../../bed/workbench.mjs';
 import { prompt, wear } from '../steps.mjs';
 
 /** Two traces of the demo in the workspace, the second of a copy with the W_Q of L1H3 changed. */
@@ -34,8 +34,7 @@ export function compareCases({ server, page, lines }) {
       // Its editor comes a moment later, and the Explorer then selects its file alone.
       await webviewFrame(page, '[data-testid="head-grid"]');
       await file('after.attntrace').click({ modifiers: ['ControlOrMeta'] });
-      await file('after.attntrace').click({ button: 'right' });
-      await page.locator('.monaco-menu .action-label', { hasText: 'Compare Traces' }).click();
+      await rowMenu(page, file('after.attntrace'), 'Compare Traces');
       await compared('L1H3');
     }],
     ['the sentence names the head whose weights were changed, and the grid marks it', async () => {
@@ -72,7 +71,8 @@ export function compareCases({ server, page, lines }) {
       assert.equal(await page.locator('.tab', { hasText: '↔' }).count(), 1);
     }],
     ['the panel comes back after the window was loaded anew', async () => {
-      await page.reload();
+      // As a person does it: what is open is then saved first.
+      await Promise.all([page.waitForEvent('load', { timeout: 60_000 }), runCommand(page, 'Developer: Reload Window')]);
       await page.locator('.tab', { hasText: 'before ↔ after' }).click({ timeout: 60_000 });
       await compared('L1H3');
     }],
