@@ -4,6 +4,7 @@ import type { HeadDiff, SiteDiff, TraceDiff } from '../../extension/contract/dif
 import { lutIndex, viridis, viridisCss } from '../../extension/contract/viridis.ts';
 import { heat, heatTicks, metricOf, mostOf } from '../marks/compare.ts';
 import { shortNumber } from '../marks/scale.ts';
+import { viridisGradient } from '../paint/heat-cells.ts';
 import type { CompareStore } from './compare-store.ts';
 
 interface Props { readonly store: CompareStore; readonly diff: TraceDiff }
@@ -56,7 +57,7 @@ function Legend({ title, help, most, first, even }: { readonly even: string; rea
   return (
     <div class="legend" data-testid="compare-legend">
       <span class="name" title={help}>{title}{most > 0 ? ', log scale' : ''}</span>
-      {most > 0 && <span class="scale"><span class="steps">{Array.from({ length: 64 }, (_, i) => <i key={i} style={{ background: viridisCss(i / 63) }} />)}</span>{heatTicks(most).map(tick => <span key={tick.at} class="tick" style={{ left: `${tick.at * 100}%` }}>{tick.text}</span>)}</span>}
+      {most > 0 && <span class="scale"><span class="ramp" style={{ background: viridisGradient() }} />{heatTicks(most).map(tick => <span key={tick.at} class="tick" style={{ left: `${tick.at * 100}%` }}>{tick.text}</span>)}</span>}
       <span class="key"><i class="swatch even" /> {even}</span>
       {first && <span class="key"><i class="swatch first" /> first that differs</span>}
     </div>
