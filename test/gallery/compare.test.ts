@@ -116,14 +116,14 @@ describe('what a person does', () => {
   }));
   it('allows more than rounding: heads that change less lose their color', () => shown('dark', [whole, altered], async () => {
     await at('compare-head', '[data-ready="true"]').waitFor();
+    // Its colors are there; a rule for another thing of the same name had folded them away.
+    expect((await at('compare-legend').locator('.ramp').boundingBox())?.height).toBe(10);
     const before = await at('compare-cell', '[data-above="true"]').count();
     await at('compare-tolerance').click();
     await at('compare-tolerance').locator('vscode-option', { hasText: '0.3' }).click();
     await expect.poll(() => at('compare-cell', '[data-above="true"]').count(), patient).toBeLessThan(before);
     expect(await at('compare-sentence').innerText()).toContain('where 0.3 is allowed');
     expect(await at('compare-legend').innerText()).toContain('within 0.3');
-    // Its colors are there; a rule for another thing of the same name had folded them away.
-    expect((await at('compare-legend').locator('.ramp').boundingBox())?.height).toBe(10);
   }));
   it('with the keyboard: from cell to cell of the grid and of a map, read aloud', () => shown('light', [whole, altered], async () => {
     await at('compare-head', '[data-ready="true"]').waitFor();
