@@ -50,6 +50,42 @@ fn keep_streamed(column: u32, d4: u32, value: vec4f) {
 fn slice_place(n: u32) -> vec2u { return vec2u(n % COLUMNS, n / COLUMNS); }
 override SLICE: u32 = COLUMNS * DS / 4u;
 
+// The file that includes this one says where the operands lie: resident_at(of, row, d4) and streamed_at(of, row, d4) → vec4f, `of` being a head.
+
+fn load_resident(head: u32, top: u32, end: u32, index: u32) {
+  for (var n = index; n < ROWS * D / 4u; n += ALL) {
+    let row = n % ROWS;
+    let d4 = n / ROWS;
+    var value = vec4f(0.0);
+    if (top + row < end && d4 < params.dim4) { value = resident_at(head, top + row, d4); }
+    keep_resident(row, d4, value);
+  }
+}
+
+// Element n of the slice of columns begin, begin + 1, … before `end`, dimensions d, d + 1, …
+fn slice_at(head: u32, begin: u32, end: u32, d: u32, n: u32) -> vec4f {
+  let at = slice_place(n);
+  if (n >= SLICE || begin + at.x >= end || d / 4u + at.y >= params.dim4) { return vec4f(0.0); }
+  return streamed_at(head, begin + at.x, d / 4u + at.y);
+}
+// What a thread moves is asked for before the product of the slice before it, so that it has come when it is needed.
+fn four_of_slice(head: u32, begin: u32, end: u32, d: u32, n: u32) -> Four {
+  var out: Four;
+  out.a = slice_at(head, begin, end, d, n);
+  if (SLICE > THREADS) { out.b = slice_at(head, begin, end, d, n + THREADS); }
+  if (SLICE > 2u * THREADS) { out.c = slice_at(head, begin, end, d, n + 2u * THREADS); }
+  if (SLICE > 3u * THREADS) { out.d = slice_at(head, begin, end, d, n + 3u * THREADS); }
+  return out;
+}
+// Puts the thread's elements of a slice into the pool: four that have come, the others as they come.
+fn keep_slice(head: u32, begin: u32, end: u32, d: u32, thread: u32, four: Four) {
+  keep_four(thread, four);
+  for (var n = thread + 4u * THREADS; n < SLICE; n += THREADS) {
+    let at = slice_place(n);
+    keep_streamed(at.x, at.y, slice_at(head, begin, end, d, n));
+  }
+}
+
 // Puts up to four elements of a slice, `thread`, `thread` + THREADS, …, into the pool.
 fn keep_four(begin: u32, four: Four) {
   if (begin < SLICE) { let at = slice_place(begin); keep_streamed(at.x, at.y, four.a); }

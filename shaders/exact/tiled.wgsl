@@ -28,20 +28,8 @@ fn offer(first: u32, c: u32, tx: u32, ty: u32, lo: vec4f, hi: vec4f) {
   pool[strip][step + 1u] = hi;
 }
 
-fn slice_at(kv: u32, begin: u32, d: u32, n: u32) -> vec4f {
-  let at = slice_place(n);
-  if (n >= SLICE || begin + at.x >= params.keys || d / 4u + at.y >= params.dim4) { return vec4f(0.0); }
-  return load_k(kv * params.k_head + (begin + at.x) * params.k_row + d / 4u + at.y);
-}
-// What a thread moves is asked for before the product of the slice before it, so that it has come when it is needed.
-fn four_of_slice(kv: u32, begin: u32, d: u32, n: u32) -> Four {
-  var out: Four;
-  out.a = slice_at(kv, begin, d, n);
-  if (SLICE > THREADS) { out.b = slice_at(kv, begin, d, n + THREADS); }
-  if (SLICE > 2u * THREADS) { out.c = slice_at(kv, begin, d, n + 2u * THREADS); }
-  if (SLICE > 3u * THREADS) { out.d = slice_at(kv, begin, d, n + 3u * THREADS); }
-  return out;
-}
+fn resident_at(head: u32, row: u32, d4: u32) -> vec4f { return load_q(head * params.q_head + row * params.q_row + d4); }
+fn streamed_at(kv: u32, key: u32, d4: u32) -> vec4f { return load_k(kv * params.k_head + key * params.k_row + d4); }
 
 fn value_at(kv: u32, first: u32, n: u32) -> vec4f {
   let key = first + n / (2u * TX);
@@ -98,28 +86,21 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   let low_row = top + 4u * ty;
   let high_row = low_row + 4u * TY;
 
-  for (var n = index; n < ROWS * D / 4u; n += ALL) {
-    let row = n % ROWS;
-    let d4 = n / ROWS;
-    var value = vec4f(0.0);
-    if (top + row < params.queries && d4 < params.dim4) { value = load_q(head * params.q_head + (top + row) * params.q_row + d4); }
-    keep_resident(row, d4, value);
-  }
+  load_resident(head, top, params.queries, index);
 
   var acc = Block();
   var most = Eight(vec4f(hidden), vec4f(hidden));
   var total = Eight(vec4f(0.0), vec4f(0.0));
   let low = low_key(top) / COLUMNS * COLUMNS;
   let high = high_key(bottom);
-  var next = four_of_slice(kv, low + part * COLUMNS, 0u, thread);
+  var next = four_of_slice(kv, low + part * COLUMNS, params.keys, 0u, thread);
   for (var first = low; first < high; first += GROUPS * COLUMNS) {
     let begin = first + part * COLUMNS;
     var s = Block();
     for (var d = 0u; d < D; d += DS) {
-      keep_four(thread, next);
-      for (var n = thread + 4u * THREADS; n < SLICE; n += THREADS) { let at = slice_place(n); keep_streamed(at.x, at.y, slice_at(kv, begin, d, n)); }
+      keep_slice(kv, begin, params.keys, d, thread, next);
       workgroupBarrier();
-      if (d + DS < D) { next = four_of_slice(kv, begin, d + DS, thread); } else { next = four_values(kv, begin, thread); }
+      if (d + DS < D) { next = four_of_slice(kv, begin, params.keys, d + DS, thread); } else { next = four_values(kv, begin, thread); }
       multiply_slice(&s, d, tx, ty);
       workgroupBarrier();
     }
@@ -197,7 +178,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
       if (VALUES > 3u * THREADS) { keep_value(thread + 3u * THREADS, next.d); }
       for (var n = thread + 4u * THREADS; n < VALUES; n += THREADS) { keep_value(n, value_at(kv, begin + phase, n)); }
       workgroupBarrier();
-      if (phase + KEYS < COLUMNS) { next = four_values(kv, begin + phase + KEYS, thread); } else { next = four_of_slice(kv, begin + GROUPS * COLUMNS, 0u, thread); }
+      if (phase + KEYS < COLUMNS) { next = four_values(kv, begin + phase + KEYS, thread); } else { next = four_of_slice(kv, begin + GROUPS * COLUMNS, params.keys, 0u, thread); }
       for (var key4 = 0u; key4 < KEYS / 4u; key4++) {
         let r = own_pool + key4 * TY + ty;
         let c = own_pool + WEIGHTS + key4 * TX + tx;

@@ -50,19 +50,8 @@ fn whole_of(head: u32, row: u32, stop: u32) -> vec2f {
   return select(vec2f(0.0), vec2f(own * log2e, weights[head * bins.weights_head + row]), own > nothing);
 }
 
-fn slice_at(head: u32, begin: u32, stop: u32, d: u32, n: u32) -> vec4f {
-  let at = slice_place(n);
-  if (n >= SLICE || begin + at.x >= stop || d / 4u + at.y >= params.dim4) { return vec4f(0.0); }
-  return q[head * params.q_head + (begin + at.x) * params.q_row + d / 4u + at.y];
-}
-fn four_of_slice(head: u32, begin: u32, stop: u32, d: u32, n: u32) -> Four {
-  var out: Four;
-  out.a = slice_at(head, begin, stop, d, n);
-  if (SLICE > THREADS) { out.b = slice_at(head, begin, stop, d, n + THREADS); }
-  if (SLICE > 2u * THREADS) { out.c = slice_at(head, begin, stop, d, n + 2u * THREADS); }
-  if (SLICE > 3u * THREADS) { out.d = slice_at(head, begin, stop, d, n + 3u * THREADS); }
-  return out;
-}
+fn resident_at(kv: u32, key: u32, d4: u32) -> vec4f { return k[kv * params.k_head + key * params.k_row + d4]; }
+fn streamed_at(head: u32, row: u32, d4: u32) -> vec4f { return q[head * params.q_head + row * params.q_row + d4]; }
 
 @compute @workgroup_size(ALL)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) index: u32) {
@@ -82,13 +71,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   let start = max(first, u32(clamp(i32(left) - params.offset - params.right, 0, i32(end))));
   let stop = min(end, u32(clamp(i32(right) - params.offset + params.left + 1, 0, i32(end))));
 
-  for (var n = index; n < ROWS * D / 4u; n += ALL) {
-    let key = n % ROWS;
-    let d4 = n / ROWS;
-    var value = vec4f(0.0);
-    if (left + key < params.keys && d4 < params.dim4) { value = k[kv * params.k_head + (left + key) * params.k_row + d4]; }
-    keep_resident(key, d4, value);
-  }
+  load_resident(kv, left, params.keys, index);
 
   let low_row = left + 4u * ty;
   let high_row = low_row + 4u * TY;
@@ -100,8 +83,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     let begin = turn + part * COLUMNS;
     var s = Block();
     for (var d = 0u; d < D; d += DS) {
-      keep_four(thread, next);
-      for (var n = thread + 4u * THREADS; n < SLICE; n += THREADS) { let at = slice_place(n); keep_streamed(at.x, at.y, slice_at(head, begin, stop, d, n)); }
+      keep_slice(head, begin, stop, d, thread, next);
       workgroupBarrier();
       if (d + DS < D) { next = four_of_slice(head, begin, stop, d + DS, thread); } else { next = four_of_slice(head, begin + GROUPS * COLUMNS, stop, 0u, thread); }
       multiply_slice(&s, d, tx, ty);

@@ -43,19 +43,8 @@ fn follow(state: vec4f, s: Row, first: u32) -> vec4f {
   return own;
 }
 
-fn slice_at(kv: u32, begin: u32, d: u32, n: u32) -> vec4f {
-  let at = slice_place(n);
-  if (n >= SLICE || begin + at.x >= params.keys || d / 4u + at.y >= params.dim4) { return vec4f(0.0); }
-  return k[kv * params.k_head + (begin + at.x) * params.k_row + d / 4u + at.y];
-}
-fn four_of_slice(kv: u32, begin: u32, d: u32, n: u32) -> Four {
-  var out: Four;
-  out.a = slice_at(kv, begin, d, n);
-  if (SLICE > THREADS) { out.b = slice_at(kv, begin, d, n + THREADS); }
-  if (SLICE > 2u * THREADS) { out.c = slice_at(kv, begin, d, n + 2u * THREADS); }
-  if (SLICE > 3u * THREADS) { out.d = slice_at(kv, begin, d, n + 3u * THREADS); }
-  return out;
-}
+fn resident_at(head: u32, row: u32, d4: u32) -> vec4f { return q[head * params.q_head + row * params.q_row + d4]; }
+fn streamed_at(kv: u32, key: u32, d4: u32) -> vec4f { return k[kv * params.k_head + key * params.k_row + d4]; }
 
 @compute @workgroup_size(ALL)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) index: u32) {
@@ -69,13 +58,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   let top = (groups.y - 1u - group.y) * ROWS;
   let bottom = min(top + ROWS, params.queries) - 1u;
 
-  for (var n = index; n < ROWS * D / 4u; n += ALL) {
-    let row = n % ROWS;
-    let d4 = n / ROWS;
-    var value = vec4f(0.0);
-    if (top + row < params.queries && d4 < params.dim4) { value = q[head * params.q_head + (top + row) * params.q_row + d4]; }
-    keep_resident(row, d4, value);
-  }
+  load_resident(head, top, params.queries, index);
 
   let low_row = top + 4u * ty;
   let high_row = low_row + 4u * TY;
@@ -89,15 +72,14 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   var state7 = vec4f(hidden, 0.0, 0.0, -1.0);
   let low = low_key(top) / COLUMNS * COLUMNS;
   let high = high_key(bottom);
-  var next = four_of_slice(kv, low + part * COLUMNS, 0u, thread);
+  var next = four_of_slice(kv, low + part * COLUMNS, params.keys, 0u, thread);
   for (var turn = low; turn < high; turn += GROUPS * COLUMNS) {
     let begin = turn + part * COLUMNS;
     var s = Block();
     for (var d = 0u; d < D; d += DS) {
-      keep_four(thread, next);
-      for (var n = thread + 4u * THREADS; n < SLICE; n += THREADS) { let at = slice_place(n); keep_streamed(at.x, at.y, slice_at(kv, begin, d, n)); }
+      keep_slice(kv, begin, params.keys, d, thread, next);
       workgroupBarrier();
-      if (d + DS < D) { next = four_of_slice(kv, begin, d + DS, thread); } else { next = four_of_slice(kv, begin + GROUPS * COLUMNS, 0u, thread); }
+      if (d + DS < D) { next = four_of_slice(kv, begin, params.keys, d + DS, thread); } else { next = four_of_slice(kv, begin + GROUPS * COLUMNS, params.keys, 0u, thread); }
       multiply_slice(&s, d, tx, ty);
       workgroupBarrier();
     }

@@ -12,9 +12,9 @@ const tiled = 'exact/tiled.wgsl', never = 'next.a.x == 1.2345';
 const parts: Readonly<Record<string, readonly Edit[]>> = {
   'first product': [[tiled, '      multiply_slice(&s, d, tx, ty);\n', '']],
   'second product': [[tiled, 'for (var key4 = 0u; key4 < KEYS / 4u; key4++) {', 'for (var key4 = 0u; key4 < 0u; key4++) {']],
-  'loads behind four': [[tiled, /      for \(var n = thread \+ 4u \* THREADS;.*\n/g, '']],
+  'loads behind four': [[tiled, /      for \(var n = thread \+ 4u \* THREADS;.*\n/g, ''], ['common/tile.wgsl', /  for \(var n = thread \+ 4u \* THREADS;[\s\S]*?\n  \}\n/, '']],
   'loads': [[tiled, /      if \((phase \+ KEYS < COLUMNS|d \+ DS < D)\) \{ next = .*\n/g, '']],
-  'writing tiles': [[tiled, '      keep_four(thread, next);', `      if (${never}) { keep_four(thread, next); }`], [tiled, /      (.*keep_value\(thread.*next\.[abcd]\);.*)\n/g, `      if (${never}) { $1 }\n`]],
+  'writing tiles': [[tiled, /      (keep_slice\(.*\);)\n/, `      if (${never}) { $1 }\n`], [tiled, /      (.*keep_value\(thread.*next\.[abcd]\);.*)\n/g, `      if (${never}) { $1 }\n`]],
   'offering weights': [[tiled, /      switch \(phase \/ TX\) \{[\s\S]*?default: \{\}\n      \}\n/, '      if (s.r0.a.x == 1.2345) { offer(phase, 0u, tx, ty, s.r0.a, s.r1.a); }\n']],
   'exponentials': [['common/block.wgsl', 'return Row(exp2(row.a - base), exp2(row.b - base));', 'return row;']],
   'scores': [[tiled, /    s\.r\d = score_row\(.*\n/g, '']],

@@ -24,7 +24,7 @@ const masks: Readonly<Record<string, Visibility>> = {
   'a bias a head, with hidden cells': { ...plain, rule: causal, bias: { dims: [1, heads, queries, keys], data: Float32Array.from({ length: heads * queries * keys }, () => (random() < 0.2 ? -1e9 : random())) } },
   'blocks a head': { ...plain, rule: causal, blocks: { size: 8, offset: 0, dims: [2, 5, 6], cells: Uint8Array.from({ length: 60 }, () => Number(random() < 0.6)) } },
 };
-const forced = new Devices(shaders, 'webgpu', sentence => { throw new Error(sentence); });
+const named = /^Large maps are computed on \S/, forced = new Devices(shaders, 'webgpu', sentence => { if (!named.test(sentence)) throw new Error(sentence); });
 
 describe.each(Object.entries(masks))('%s', (_, visibility) => {
   it('probabilities and scores, mean and maximum, of a part, of single cells and of everything', async () => {
@@ -45,6 +45,8 @@ describe.each(Object.entries(masks))('%s', (_, visibility) => {
 describe('what happens to the GPU', () => {
   it('lost once, it is opened again; lost twice, the CPU goes on; each is said', async () => {
     const said: string[] = [], devices = new Devices(shaders, 'webgpu', sentence => said.push(sentence));
+    expect(await devices.run(async gpu => gpu.name, async () => '')).not.toBe('');
+    expect(said.splice(0)).toEqual([expect.stringMatching(named)]);
     const work = (lose: number): Promise<string> => devices.run(async gpu => {
       if (lose-- > 0) gpu.device.destroy();
       await gpu.read(await gpu.upload(new Float32Array(4)), 16);
@@ -60,6 +62,8 @@ describe('what happens to the GPU', () => {
   });
   it('what it has no room for, the CPU does, and that alone', async () => {
     const said: string[] = [], devices = new Devices(shaders, 'webgpu', sentence => said.push(sentence));
+    expect(await devices.run(async gpu => gpu.name, async () => '')).not.toBe('');
+    expect(said.splice(0)).toEqual([expect.stringMatching(named)]);
     expect(await devices.run(async gpu => { await gpu.pool.take(2 ** 45); return 'gpu'; }, async () => 'cpu')).toBe('cpu');
     expect(said[0]).toMatch(/^The GPU has no room for a buffer of 33,554,432 MiB: .* The CPU does it\.$/);
     expect(await devices.run(async () => 'gpu', async () => 'cpu')).toBe('gpu');
@@ -67,6 +71,8 @@ describe('what happens to the GPU', () => {
   });
   it('a failure of our own on it costs the GPU, not the picture', async () => {
     const said: string[] = [], devices = new Devices(shaders, 'webgpu', sentence => said.push(sentence));
+    expect(await devices.run(async gpu => gpu.name, async () => '')).not.toBe('');
+    expect(said.splice(0)).toEqual([expect.stringMatching(named)]);
     expect(await devices.run(async (gpu: Gpu) => { await gpu.run({ buffers: { a: 4 }, passes: [{ shader: 'none.wgsl', reads: [], writes: ['a'], grid: [1] }] }, new Map(), ['a']); return 'gpu'; }, async () => 'cpu')).toBe('cpu');
     expect(said[0]).toMatch(/^ENOENT.* The CPU computes from now on\.$/);
   });

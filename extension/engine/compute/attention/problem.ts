@@ -58,10 +58,3 @@ export function params(of: Problem): Readonly<Record<string, number>> {
 export function switches(of: Problem): Readonly<Record<string, number>> {
   return { SOFTCAP: Number(of.softcap > 0), BIAS: Number(of.bias !== undefined), SINK: Number(of.sink), MARKS: Number(of.marks), BLOCKS: Number(of.blocks !== undefined) };
 }
-
-/** Cells that some query sees, at most: what the time of a kernel follows. */
-export function visibleCells({ queries, keys, offset, left, right }: Problem): number {
-  let sum = 0;
-  for (let i = 0; i < queries; i++) sum += Math.max(0, Math.min(keys, i + offset + right + 1) - Math.max(0, i + offset - left));
-  return sum;
-}

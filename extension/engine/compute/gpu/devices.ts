@@ -14,8 +14,9 @@ export class Devices {
   #gpu: Promise<Gpu | undefined> | undefined;
   #losses = 0;
   #off = false;
+  #named = false;
 
-  /** `shaders`: the folder of the WGSL files. `say` hears, in a sentence, why the CPU takes over. */
+  /** `shaders`: the folder of the WGSL files. `say` hears, in a sentence, which GPU it is, and why the CPU takes over. */
   constructor(shaders: string, wanted: Wanted, say: (sentence: string) => void) {
     this.#shaders = shaders;
     this.#wanted = wanted;
@@ -27,7 +28,11 @@ export class Devices {
     if (this.#wanted === 'cpu' || this.#off) return undefined;
     try {
       const gpu = await (this.#gpu ??= Gpu.open(this.#shaders));
-      if (gpu && (this.#wanted === 'webgpu' || !gpu.software)) return gpu;
+      if (gpu && (this.#wanted === 'webgpu' || !gpu.software)) {
+        if (!this.#named) this.#say(`Large maps are computed on ${gpu.name}.`);
+        this.#named = true;
+        return gpu;
+      }
       if (this.#wanted === 'webgpu') this.#turnOff('WebGPU finds no adapter: there is no GPU, or its driver is missing.');
     } catch (error) { this.#turnOff(`WebGPU cannot be used here: ${error instanceof Error ? error.message : String(error)}`); }
     return undefined;
